@@ -1,0 +1,319 @@
+"""Access: a program asks to take part, passes the gates of the policy, and is let into the instrument (S1-03..S1-08)."""
+
+from collections.abc import Callable
+from datetime import date
+from typing import ClassVar, Literal
+
+from msgspec.structs import replace
+
+from domain.affiliate import Affiliate
+from domain.language import Context, CycleCommand, Kind, Need, Outcomes, ProgramCommand, Role, Stage, found, refusal
+from domain.policy.model import Policy
+from domain.program import ENDED, Access, Assistance, Cycle, CycleEvent, Phase, Program, open_cycle, with_cycle, without
+from domain.publishing import Family, Scheme
+from domain.status import standing
+from domain.term import DATE_IN_FUTURE, add
+from domain.values import Code, InstrumentRef, PolicyRef, Text, TextRef
+
+stage = Stage("access")
+
+NOT_LISTED = refusal("NOT_LISTED", Kind.OUT_OF_ORDER, "The program's listing is {state}; it must be approved first.")
+SCHEME_UNKNOWN = refusal("SCHEME_UNKNOWN", Kind.UNKNOWN, "There is no scheme {scheme}.")
+SCHEME_ELSEWHERE = refusal(
+    "SCHEME_ELSEWHERE",
+    Kind.NOT_ALLOWED,
+    "The scheme {scheme} belongs to {owner}; the program is listed with {affiliate}.",
+)
+POLICY_NOT_IN_FORCE = refusal("POLICY_NOT_IN_FORCE", Kind.OUT_OF_ORDER, "No policy of {scheme} is in force on {day}.")
+KIND_NOT_OFFERED = refusal("KIND_NOT_OFFERED", Kind.INVALID, "The policy knows no {kind} cycle; it knows {offered}.")
+CYCLE_ALREADY_OPEN = refusal("CYCLE_ALREADY_OPEN", Kind.OUT_OF_ORDER, "The cycle {cycle_id} is still on its way.")
+STATUS_ACTIVE = refusal(
+    "STATUS_ACTIVE", Kind.OUT_OF_ORDER, "The program holds {tier} already; ask for a renewal when its window opens."
+)
+TOO_EARLY_TO_RENEW = refusal("TOO_EARLY_TO_RENEW", Kind.OUT_OF_ORDER, "Renewal opens on {opens}, not before.")
+NOTHING_TO_RENEW = refusal("NOTHING_TO_RENEW", Kind.OUT_OF_ORDER, "The program never held a tier of this scheme.")
+CYCLE_UNKNOWN = refusal("CYCLE_UNKNOWN", Kind.UNKNOWN, "The program has no cycle {cycle_id}.")
+WRONG_CYCLE_STATE = refusal("WRONG_CYCLE_STATE", Kind.OUT_OF_ORDER, "The cycle is {phase}; this needs it {wanted}.")
+GATE_NOT_MET = refusal("GATE_NOT_MET", Kind.INCOMPLETE, "Before access is granted, this must be there: {gates}.")
+GATE_UNKNOWN = refusal("GATE_UNKNOWN", Kind.INVALID, "The policy has no gate {gate}; its gates are {gates}.")
+GATE_ALREADY_MET = refusal("GATE_ALREADY_MET", Kind.OUT_OF_ORDER, "The gate {gate} needs no waiver: it is met.")
+ALREADY_RECORDED = refusal("ALREADY_RECORDED", Kind.OUT_OF_ORDER, "That is recorded already.")
+WITHDRAWAL_TOO_LATE = refusal("WITHDRAWAL_TOO_LATE", Kind.OUT_OF_ORDER, "The cycle is {phase}; it can't be withdrawn.")
+INSTRUMENT_NOT_PUBLISHED = refusal(
+    "INSTRUMENT_NOT_PUBLISHED", Kind.OUT_OF_ORDER, "The instrument {family} version {version} is not published."
+)
+
+GATE_EVIDENCE: dict[str, Callable[[Program, Cycle], int]] = {
+    "listing_approved": lambda p, c: p.listing.approved if p.listing.state == "listed" else 0,
+    "readiness_confirmed": lambda p, c: c.requested if c.readiness else 0,
+    "intake_conversation": lambda p, c: c.intake,
+    "ta_nqms_requested": lambda p, c: max((a.requested for a in _assistance(p, c)), default=0),
+    "ta_provider_assigned": lambda p, c: max((a.assigned for a in _assistance(p, c)), default=0),
+    "needs_assessment_completed": lambda p, c: max((a.needs_assessed for a in _assistance(p, c)), default=0),
+    "mou_executed": lambda p, c: max((a.mou.executed for a in _assistance(p, c) if a.mou), default=0),
+    "membership_accepted": lambda p, c: p.memberships[c.scheme].accepted if c.scheme in p.memberships else 0,
+}
+"""What each gate of the vocabulary rests on: the version of the event that meets it, or 0."""
+
+
+def _assistance(p: Program, c: Cycle) -> list[Assistance]:
+    return [a for a in p.assistance.values() if a.cycle_id == c.cycle_id and not a.cancelled]
+
+
+class ParticipationRequested(CycleEvent):
+    """The program asked to take part in a scheme."""
+
+    says = "asked to take part in {e.scheme} ({e.kind})"
+    scheme: Code
+    kind: Code
+    readiness_reviewed: bool = False
+
+
+class IntakeConversationHeld(CycleEvent):
+    """Affiliate and program talked the process through."""
+
+    says = "recorded the intake conversation of {e.held_on}"
+    held_on: date
+
+
+class GateWaived(CycleEvent):
+    """A gate was waived, on a ground and by a named approver (M7)."""
+
+    says = "waived the gate {e.gate} ({e.ground}): {e.explanation}"
+    gate: Code
+    ground: Code
+    explanation: TextRef
+
+
+class AssessmentAccessGranted(CycleEvent):
+    """The program may use the instrument; rules and instrument are fixed from here on."""
+
+    says = "granted access to {e.instrument} under {e.policy}"
+    gates: dict[Code, tuple[int, ...]]
+    instrument: InstrumentRef
+    policy: PolicyRef
+
+
+class AssessmentWithdrawn(CycleEvent):
+    """The program ended the cycle of its own will."""
+
+    says = "withdrew from the cycle: {e.reason}"
+    reason: TextRef
+
+
+class RequestParticipation(ProgramCommand):
+    """Ask to take part in the affiliate's scheme."""
+
+    by: ClassVar[tuple[Role, ...]] = (Role.PROGRAM_LEAD,)
+    scheme: Code
+    kind: Literal["initial", "renewal"] = "initial"
+    readiness_reviewed: bool = False
+
+
+class RecordIntakeConversation(CycleCommand):
+    """Record the talk about the process."""
+
+    by: ClassVar[tuple[Role, ...]] = (Role.AFFILIATE_ADMIN,)
+    held_on: date
+
+
+class WaiveGate(CycleCommand):
+    """Waive a gate that cannot be met through no fault of the program."""
+
+    by: ClassVar[tuple[Role, ...]] = (Role.AFFILIATE_ADMIN,)
+    gate: Code
+    ground: Literal["assistance_not_available", "met_elsewhere", "affiliate_delay"]
+    explanation: Text
+
+
+class GrantAssessmentAccess(CycleCommand):
+    """Let the program into the instrument once every gate is met."""
+
+    by: ClassVar[tuple[Role, ...]] = (Role.AFFILIATE_ADMIN,)
+
+
+class WithdrawFromCycle(CycleCommand):
+    """End the cycle of the program's own will; nothing handed in is lost."""
+
+    by: ClassVar[tuple[Role, ...]] = (Role.PROGRAM_LEAD,)
+    reason: Text
+
+
+def cycle_of(p: Program, cycle_id: str, *phases: Phase) -> Cycle:
+    """The cycle, refused when unknown or, where phases are given, in none of them."""
+    cycle = found(p.cycles.get(cycle_id), CYCLE_UNKNOWN, cycle_id=cycle_id)
+    if phases:
+        need = Need()
+        need(cycle.phase in phases, WRONG_CYCLE_STATE, phase=cycle.phase, wanted=" or ".join(phases))
+        need.settle()
+    return cycle
+
+
+def policy_in_force(p: Program, scheme_code: str, ctx: Context) -> tuple[PolicyRef, Policy, date]:
+    """The policy of a scheme of the program's own affiliate that is in force today, and today's date."""
+    scheme: Scheme = found(ctx.shelf.scheme(scheme_code), SCHEME_UNKNOWN, scheme=scheme_code)
+    need = Need()
+    own = scheme.affiliate == p.listing.affiliate
+    need(own, SCHEME_ELSEWHERE, scheme=scheme_code, owner=scheme.affiliate, affiliate=p.listing.affiliate)
+    need.settle()
+    affiliate: Affiliate = ctx.shelf.affiliate(p.listing.affiliate)
+    day = ctx.today(affiliate.timezone)
+    ref = found(scheme.in_force(day), POLICY_NOT_IN_FORCE, scheme=scheme_code, day=day)
+    return ref, ctx.shelf.policy(ref), day
+
+
+def rules_of(p: Program, cycle: Cycle, ctx: Context) -> tuple[Policy, date]:
+    """The policy that governs a cycle (pinned with access, until then the one in force) and today in its zone."""
+    if cycle.access is None:
+        _, policy, day = policy_in_force(p, cycle.scheme, ctx)
+        return policy, day
+    policy = ctx.shelf.policy(cycle.access.policy)
+    return policy, ctx.today(policy.timezone)
+
+
+def gates_of(policy: Policy, kind: str) -> tuple[str, ...]:
+    """The gates of a cycle kind, in order."""
+    return tuple(g.code for g in policy.gates_for(kind))
+
+
+def gates_met(p: Program, cycle: Cycle, gates: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
+    """Each gate with the versions that meet or waive it; empty where neither."""
+    met: dict[str, tuple[int, ...]] = {}
+    for gate in gates:
+        version = GATE_EVIDENCE[gate](p, cycle) or cycle.waived.get(gate, 0)
+        met[gate] = (version,) if version else ()
+    return met
+
+
+def access_of(p: Program, cycle_id: str | None) -> list[str]:
+    """The grant of access, where it rests on the gates of a cycle."""
+    cycle = p.cycles.get(cycle_id or "")
+    return ["assessment_access"] if cycle and cycle.access else []
+
+
+@stage.decide(RequestParticipation)
+def request(p: Program, c: RequestParticipation, ctx: Context) -> Outcomes:
+    """A listed program without a cycle under way asks; a renewal waits for its window (A25, M15)."""
+    need = Need()
+    need(p.listing.state == "listed", NOT_LISTED, state=p.listing.state)
+    need.settle()
+    _, policy, today = policy_in_force(p, c.scheme, ctx)
+    under_way = open_cycle(p, c.scheme)
+    need(under_way is None, CYCLE_ALREADY_OPEN, cycle_id=under_way and under_way.cycle_id)
+    offered = [k.kind for k in policy.cycles]
+    need(c.kind in offered, KIND_NOT_OFFERED, kind=c.kind, offered=offered)
+    now = standing(p.holdings, c.scheme, today)
+    assessed = now.holding if now.holding and now.holding.expires_on else None
+    if c.kind == "initial":
+        need(now.status != "active" or assessed is None, STATUS_ACTIVE, tier=assessed and assessed.label)
+    else:
+        need(now.holding, NOTHING_TO_RENEW)
+        opens = _renewal_opens(policy, assessed.expires_on if assessed else None)
+        need(opens is None or opens <= today, TOO_EARLY_TO_RENEW, opens=opens)
+    need.settle()
+    return [
+        ParticipationRequested(
+            cycle_id=ctx.mint(), scheme=c.scheme, kind=c.kind, readiness_reviewed=c.readiness_reviewed
+        )
+    ]
+
+
+def _renewal_opens(policy: Policy, expires_on: date | None) -> date | None:
+    return add(expires_on, policy.renewal.opens_before, -1) if policy.renewal and expires_on else None
+
+
+@stage.decide(RecordIntakeConversation)
+def record_intake(p: Program, c: RecordIntakeConversation, ctx: Context) -> Outcomes:
+    """One conversation before access; it lies in the past."""
+    cycle = cycle_of(p, c.cycle_id, Phase.REQUESTED)
+    _, today = rules_of(p, cycle, ctx)
+    need = Need()
+    need(not cycle.intake, ALREADY_RECORDED)
+    need(c.held_on <= today, DATE_IN_FUTURE, field="held_on", day=c.held_on, today=today)
+    need.settle()
+    return [IntakeConversationHeld(cycle_id=c.cycle_id, held_on=c.held_on)]
+
+
+@stage.decide(WaiveGate)
+def waive(p: Program, c: WaiveGate, ctx: Context) -> Outcomes:
+    """Only a gate of the policy that is not met can be waived; the approval of the listing never."""
+    cycle = cycle_of(p, c.cycle_id, Phase.REQUESTED)
+    policy, _ = rules_of(p, cycle, ctx)
+    gates = tuple(g for g in gates_of(policy, cycle.kind) if g != "listing_approved")
+    need = Need()
+    need(c.gate in gates, GATE_UNKNOWN, gate=c.gate, gates=gates)
+    need.settle()
+    need(not gates_met(p, cycle, (c.gate,))[c.gate], GATE_ALREADY_MET, gate=c.gate)
+    need.settle()
+    return [GateWaived(cycle_id=c.cycle_id, gate=c.gate, ground=c.ground, explanation=c.explanation)]
+
+
+@stage.decide(GrantAssessmentAccess)
+def grant_access(p: Program, c: GrantAssessmentAccess, ctx: Context) -> Outcomes:
+    """Every gate is met; policy and instrument are pinned by version and hash (A9, S1-08)."""
+    cycle = cycle_of(p, c.cycle_id, Phase.REQUESTED)
+    ref, policy, _ = policy_in_force(p, cycle.scheme, ctx)
+    family: Family | None = ctx.shelf.family(policy.instrument.family)
+    version = policy.instrument.version
+    instrument = family.ref(version) if family else None
+    met = gates_met(p, cycle, gates_of(policy, cycle.kind))
+    unmet = [gate for gate, versions in met.items() if not versions]
+    need = Need()
+    need(not unmet, GATE_NOT_MET, gates=unmet)
+    pinned = found(instrument, INSTRUMENT_NOT_PUBLISHED, family=policy.instrument.family, version=version)
+    need.settle()
+    return [AssessmentAccessGranted(cycle_id=c.cycle_id, gates=met, instrument=pinned, policy=ref)]
+
+
+@stage.decide(WithdrawFromCycle)
+def withdraw_cycle(p: Program, c: WithdrawFromCycle, ctx: Context) -> Outcomes:
+    """Until the decision the program may withdraw."""
+    cycle = cycle_of(p, c.cycle_id)
+    need = Need()
+    need(cycle.phase not in ENDED, WITHDRAWAL_TOO_LATE, phase=cycle.phase)
+    need.settle()
+    return [AssessmentWithdrawn(cycle_id=c.cycle_id, reason=c.reason)]
+
+
+@stage.evolve(ParticipationRequested)
+def _(p: Program, e: ParticipationRequested, v: int) -> Program:
+    cycle = Cycle(
+        cycle_id=e.cycle_id,
+        scheme=e.scheme,
+        kind=e.kind,
+        phase=Phase.REQUESTED,
+        requested=v,
+        readiness=e.readiness_reviewed,
+    )
+    return replace(p, cycles={**p.cycles, e.cycle_id: cycle})
+
+
+@stage.evolve(IntakeConversationHeld)
+def _(p: Program, e: IntakeConversationHeld, v: int) -> Program:
+    return with_cycle(p, e.cycle_id, intake=v)
+
+
+@stage.evolve(GateWaived)
+def _(p: Program, e: GateWaived, v: int) -> Program:
+    return with_cycle(p, e.cycle_id, waived={**p.cycles[e.cycle_id].waived, e.gate: v})
+
+
+@stage.evolve(AssessmentAccessGranted)
+def _(p: Program, e: AssessmentAccessGranted, v: int) -> Program:
+    access = Access(policy=e.policy, instrument=e.instrument, version=v, gates=e.gates)
+    return with_cycle(p, e.cycle_id, access=access, phase=Phase.OPEN)
+
+
+@stage.evolve(AssessmentWithdrawn)
+def _(p: Program, e: AssessmentWithdrawn, v: int) -> Program:
+    return with_cycle(p, e.cycle_id, phase=Phase.WITHDRAWN)
+
+
+@stage.undo(IntakeConversationHeld, rests=lambda p, e: access_of(p, e.cycle_id))
+def _(p: Program, e: IntakeConversationHeld, v: int) -> Program:
+    return with_cycle(p, e.cycle_id, intake=0)
+
+
+@stage.undo(GateWaived, rests=lambda p, e: access_of(p, e.cycle_id))
+def _(p: Program, e: GateWaived, v: int) -> Program:
+    return with_cycle(p, e.cycle_id, waived=without(p.cycles[e.cycle_id].waived, e.gate))

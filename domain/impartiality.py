@@ -1,0 +1,204 @@
+"""Impartiality: who declared which interest, who reviews, who decides; never the same person (A26)."""
+
+from datetime import date
+from typing import ClassVar, Literal
+
+from msgspec.structs import replace
+
+from domain.access import cycle_of, rules_of
+from domain.affiliate import Affiliate
+from domain.language import Context, CycleCommand, Kind, Need, Outcomes, Role, Stage, refusal
+from domain.program import ENDED, Cycle, CycleEvent, Declared, Phase, Program, with_cycle, with_review
+from domain.term import add
+from domain.values import Code, PersonId, Text, TextRef
+
+stage = Stage("impartiality")
+
+COOLING_OFF = "P24M"
+"""How long somebody who worked for a program stays out of its review (A26 and 3.5)."""
+
+CONFLICT_UNDECLARED = refusal(
+    "CONFLICT_UNDECLARED", Kind.OUT_OF_ORDER, "{person} has not declared about conflicts of interest in this cycle."
+)
+CONFLICTED = refusal("CONFLICTED", Kind.NOT_ALLOWED, "{person} has a conflict of interest: {nature}.")
+NOT_ON_STAFF = refusal("NOT_ON_STAFF", Kind.NOT_ALLOWED, "{person} is no {role} of the affiliate or its delegate.")
+WRONG_PHASE_TO_ASSIGN = refusal(
+    "WRONG_PHASE_TO_ASSIGN", Kind.OUT_OF_ORDER, "The cycle is {phase}; a {role} is assigned to {wanted}."
+)
+ALREADY_ASSIGNED = refusal("ALREADY_ASSIGNED", Kind.OUT_OF_ORDER, "{person} is assigned; recuse them first.")
+DECIDER_NOT_INDEPENDENT = refusal(
+    "DECIDER_NOT_INDEPENDENT", Kind.NOT_ALLOWED, "{person} took part in this cycle as {part} and cannot decide it."
+)
+NO_REVIEWER = refusal("NO_REVIEWER", Kind.OUT_OF_ORDER, "No reviewer is assigned.")
+
+
+class ConflictOfInterestDeclared(CycleEvent):
+    """A person declared an interest in the program, or none."""
+
+    says = "declared conflicts of interest in this cycle: {e.nature}"
+    person: PersonId
+    nature: Code
+    mitigation: TextRef | None = None
+
+
+class ReviewerAssigned(CycleEvent):
+    """A reviewer was assigned; the declaration was there before."""
+
+    says = "assigned {e.person} as reviewer"
+    person: PersonId
+    declaration: int
+
+
+class ReviewerRecused(CycleEvent):
+    """The reviewer left the case."""
+
+    says = "recused {e.person} as reviewer ({e.ground})"
+    person: PersonId
+    ground: Code
+
+
+class DeciderAssigned(CycleEvent):
+    """A person who did not review was named to decide."""
+
+    says = "named {e.person} to decide"
+    person: PersonId
+    declaration: int
+
+
+class DeclareConflict(CycleCommand):
+    """Declare an interest in the program, or that there is none."""
+
+    by: ClassVar[tuple[Role, ...]] = (Role.REVIEWER, Role.DECIDER, Role.AFFILIATE_ADMIN)
+    nature: Literal["none", "employment", "family", "financial", "board_seat", "coaching", "other"]
+    mitigation: Text | None = None
+
+
+class AssignReviewer(CycleCommand):
+    """Assign a reviewer to a submitted assessment."""
+
+    by: ClassVar[tuple[Role, ...]] = (Role.AFFILIATE_ADMIN,)
+    person: PersonId
+
+
+class RecuseReviewer(CycleCommand):
+    """Take the reviewer off the case; what was determined is adopted or redone by the successor (M7)."""
+
+    by: ClassVar[tuple[Role, ...]] = (Role.AFFILIATE_ADMIN, Role.REVIEWER)
+    ground: Literal["conflict", "left", "illness", "workload", "other"]
+
+
+class AssignDecider(CycleCommand):
+    """Name who decides."""
+
+    by: ClassVar[tuple[Role, ...]] = (Role.AFFILIATE_ADMIN,)
+    person: PersonId
+
+
+def holds_part(p: Program, person: str, part: str, ctx: Context, today: date) -> bool:
+    """Whether a person has a part on the staff of the program's affiliate, or of the one it delegates to."""
+    affiliate: Affiliate = ctx.shelf.affiliate(p.listing.affiliate)
+    if part in affiliate.staff.get(person, ()):
+        return True
+    delegated = affiliate.delegated_until is not None and today <= affiliate.delegated_until
+    if part != "decider" or not delegated or affiliate.delegated_to is None:
+        return False
+    delegate: Affiliate | None = ctx.shelf.affiliate(affiliate.delegated_to)
+    return delegate is not None and part in delegate.staff.get(person, ())
+
+
+def unconflicted(need: Need, p: Program, cycle: Cycle, person: str, today: date) -> int:
+    """Notes what speaks against a person's impartiality; the version of their declaration."""
+    declared = cycle.declarations.get(person)
+    need(declared, CONFLICT_UNDECLARED, person=person)
+    clear = declared is None or declared.nature == "none" or declared.mitigated
+    need(clear, CONFLICTED, person=person, nature=declared and declared.nature)
+    worked = p.people.get(person)
+    recent = worked is not None and (worked.left_on is None or today < add(worked.left_on, COOLING_OFF))
+    need(not recent, CONFLICTED, person=person, nature="program staff in the past 24 months")
+    return declared.version if declared else 0
+
+
+def took_part_as(p: Program, cycle: Cycle, person: str) -> str | None:
+    """In which part a person worked on the cycle, if that bars them from deciding it."""
+    if person in cycle.review.reviewers:
+        return "reviewer"
+    coached = (a.consultant for a in p.assistance.values() if a.cycle_id == cycle.cycle_id)
+    return "assistance consultant" if person in coached else None
+
+
+@stage.decide(DeclareConflict)
+def declare(p: Program, c: DeclareConflict, ctx: Context) -> Outcomes:
+    """Anybody who may be assigned declares for themselves, before they are assigned."""
+    cycle = cycle_of(p, c.cycle_id)
+    need = Need()
+    need(cycle.phase not in ENDED, WRONG_PHASE_TO_ASSIGN, phase=cycle.phase, role="declarant", wanted="open cycles")
+    need.settle()
+    return [
+        ConflictOfInterestDeclared(cycle_id=c.cycle_id, person=ctx.person, nature=c.nature, mitigation=c.mitigation)
+    ]
+
+
+@stage.decide(AssignReviewer)
+def assign_reviewer(p: Program, c: AssignReviewer, ctx: Context) -> Outcomes:
+    """A reviewer of the affiliate who declared and is not conflicted."""
+    cycle = cycle_of(p, c.cycle_id)
+    _, today = rules_of(p, cycle, ctx)
+    need = Need()
+    submitted = cycle.phase in (Phase.SUBMITTED, Phase.UNDER_REVIEW, Phase.PLANNED)
+    need(submitted, WRONG_PHASE_TO_ASSIGN, phase=cycle.phase, role="reviewer", wanted="submitted assessments")
+    need(not cycle.review.reviewer, ALREADY_ASSIGNED, person=cycle.review.reviewer)
+    need(holds_part(p, c.person, "reviewer", ctx, today), NOT_ON_STAFF, person=c.person, role="reviewer")
+    declaration = unconflicted(need, p, cycle, c.person, today)
+    need.settle()
+    return [ReviewerAssigned(cycle_id=c.cycle_id, person=c.person, declaration=declaration)]
+
+
+@stage.decide(RecuseReviewer)
+def recuse(p: Program, c: RecuseReviewer, ctx: Context) -> Outcomes:
+    """Until the review is complete the reviewer can leave the case."""
+    cycle = cycle_of(p, c.cycle_id, Phase.SUBMITTED, Phase.UNDER_REVIEW, Phase.PLANNED, Phase.OPEN)
+    need = Need()
+    need(cycle.review.reviewer, NO_REVIEWER)
+    need.settle()
+    return [ReviewerRecused(cycle_id=c.cycle_id, person=cycle.review.reviewer or "", ground=c.ground)]
+
+
+@stage.decide(AssignDecider)
+def assign_decider(p: Program, c: AssignDecider, ctx: Context) -> Outcomes:
+    """A decider of the affiliate or its delegate, who declared, is not conflicted and did not take part."""
+    cycle = cycle_of(p, c.cycle_id)
+    _, today = rules_of(p, cycle, ctx)
+    need = Need()
+    under_way = cycle.phase not in ENDED and cycle.access is not None
+    need(under_way, WRONG_PHASE_TO_ASSIGN, phase=cycle.phase, role="decider", wanted="cycles with access")
+    need(holds_part(p, c.person, "decider", ctx, today), NOT_ON_STAFF, person=c.person, role="decider")
+    part = took_part_as(p, cycle, c.person)
+    need(part is None, DECIDER_NOT_INDEPENDENT, person=c.person, part=part)
+    declaration = unconflicted(need, p, cycle, c.person, today)
+    need.settle()
+    return [DeciderAssigned(cycle_id=c.cycle_id, person=c.person, declaration=declaration)]
+
+
+@stage.evolve(ConflictOfInterestDeclared)
+def _(p: Program, e: ConflictOfInterestDeclared, v: int) -> Program:
+    declared = Declared(nature=e.nature, mitigated=e.mitigation is not None, version=v)
+    return with_cycle(p, e.cycle_id, declarations={**p.cycles[e.cycle_id].declarations, e.person: declared})
+
+
+@stage.evolve(ReviewerAssigned)
+def _(p: Program, e: ReviewerAssigned, v: int) -> Program:
+    cycle = p.cycles[e.cycle_id]
+    reviewers = tuple(dict.fromkeys((*cycle.review.reviewers, e.person)))
+    review = replace(cycle.review, reviewer=e.person, reviewers=reviewers, assigned=v)
+    phase = Phase.UNDER_REVIEW if cycle.phase is Phase.SUBMITTED else cycle.phase
+    return with_cycle(p, e.cycle_id, review=review, phase=phase)
+
+
+@stage.evolve(ReviewerRecused)
+def _(p: Program, e: ReviewerRecused, v: int) -> Program:
+    return with_review(p, e.cycle_id, reviewer=None)
+
+
+@stage.evolve(DeciderAssigned)
+def _(p: Program, e: DeciderAssigned, v: int) -> Program:
+    return with_cycle(p, e.cycle_id, decider=e.person)

@@ -1,0 +1,1 @@
+"""What programs are asked: the instrument model and its published versions."""

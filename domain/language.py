@@ -201,11 +201,16 @@ def found(value: T | None, why: Refusing, **details: Any) -> T:
     return value
 
 
-class Claim(msgspec.Struct, frozen=True):
-    """A value that only one stream may hold, such as a listing number; taken in the same append."""
+@dataclass(frozen=True)
+class Claim:
+    """A value that only one stream may hold, such as a listing number; taken in the same append.
 
-    kind: Code
-    value: Code
+    ``taken`` is the refusal for whoever comes second.
+    """
+
+    kind: str
+    value: str
+    taken: Refusing
 
 
 class Shelf(Protocol):

@@ -33,6 +33,9 @@ LEADING = ("program_lead", "executive_director", "board_chair", "head_of_program
 RepresentativeRole = Literal["program_lead", "executive_director", "board_chair", "head_of_program", "program_staff"]
 
 ALREADY_REGISTERED = refusal("ALREADY_REGISTERED", Kind.OUT_OF_ORDER, "This program is registered already.")
+DUPLICATE_LISTING = refusal(
+    "DUPLICATE_LISTING", Kind.OUT_OF_ORDER, "Another program is registered under the listing number {value}."
+)
 LISTING_NOT_PENDING = refusal(
     "LISTING_NOT_PENDING", Kind.OUT_OF_ORDER, "The listing is {state}; only a pending one can be approved or declined."
 )
@@ -215,7 +218,7 @@ def register(p: Program, c: RegisterProgram, ctx: Context) -> Outcomes:
     began = c.began_operating_on
     need(began <= today, DATE_IN_FUTURE, field="began_operating_on", day=began, today=today)
     need.settle()
-    return [fact(ProgramRegistered, c), Claim("connector_ref", c.connector_ref)]
+    return [fact(ProgramRegistered, c), Claim("connector_ref", c.connector_ref, DUPLICATE_LISTING)]
 
 
 @stage.decide(ApproveListing)

@@ -48,7 +48,7 @@ _SILENT = {
     "log_parameter_max_length_on_error": "0",
     "log_error_verbosity": "terse",
     "log_min_duration_statement": "-1",
-    "log_min_messages": "warning",
+    "log_min_messages": "log",  # not ERROR: "invalid input syntax for ...: ..." quotes what was given
     "logging_collector": "off",
     "log_line_prefix": "%m [%p] ",
 }
@@ -60,6 +60,10 @@ _FAST_FOR_TESTS = {
     "shared_buffers": "32MB",
     "max_wal_size": "512MB",
 }
+
+
+# Servers that other programs still use when this one has done; kept, because a dropped one is complained about.
+_left_to_others: list[subprocess.Popen[bytes]] = []
 
 
 class EmbeddedServerError(RuntimeError):
@@ -98,6 +102,7 @@ class EmbeddedServer:
         self.cluster = self.data_dir / "postgres"
         self.log_file = self.data_dir / "postgres-log"
         self.durable = durable
+        self._own_socket_folder = self.data_dir / "postgres-socket"
         self._bin = binaries()
         self._lease = Lease(self.data_dir / "postgres-leases")
         self._child: subprocess.Popen[bytes] | None = None
@@ -149,6 +154,9 @@ class EmbeddedServer:
                 self._lease.give_back()
                 if not self._lease.others():
                     self._stop_server()
+                elif self._child is not None:
+                    _left_to_others.append(self._child)
+                    self._child = None
             self._socket_folder = None
             atexit.unregister(self.stop)
 
@@ -226,19 +234,19 @@ class EmbeddedServer:
 
     def _socket_folders(self, lines: list[str]) -> list[Path]:
         told = [Path(lines[4])] if len(lines) > 4 and lines[4] else []
-        return [folder for folder in (*told, self.data_dir / "postgres-socket") if folder.exists()]
+        return [folder for folder in (*told, self._own_socket_folder) if folder.exists()]
 
     def _clear_the_way(self) -> None:
         """Stop a server that lives but does not answer; remove what a dead one left."""
+        if self._child is not None:
+            self._child.poll()  # reaps it
         if self._living() is not None:
             if self._lease.others():
                 raise EmbeddedServerError(f"the server on {self.cluster} is used by another program, and hangs")
-            self._stop_server()
+            self._stop_server(patience=5.0)
         lines = self._pid_file_lines()
-        if lines and _command_line(int(lines[0])):
-            # The old pid now belongs to some other program: PostgreSQL would take that for a living server and refuse.
-            # In every other case the file stays, because PostgreSQL finds the last children of a killed server by it.
-            (self.cluster / "postmaster.pid").unlink(missing_ok=True)
+        for lock in (self.cluster / "postmaster.pid", self._own_socket_folder / f".s.PGSQL.{_PORT}.lock"):
+            _bury(lock)
         if len(lines) > 4:
             _remove_temporary(Path(lines[4]))
 
@@ -277,6 +285,7 @@ class EmbeddedServer:
         command = self._command("postgres", "-D", str(self.cluster), *arguments)
         while True:
             with self._open_log() as log:
+                begins = os.fstat(log).st_size
                 # A session of its own: Ctrl-C in the terminal is for the program, which then stops the server.
                 self._child = subprocess.Popen(
                     command,
@@ -293,13 +302,15 @@ class EmbeddedServer:
                 time.sleep(0.02)
             if self._child.poll() is None or time.monotonic() > deadline:
                 self._stop_server()
-                raise EmbeddedServerError(f"the server did not answer within {_READY_WITHIN:.0f} s\n{self._log_tail()}")
-            if "shared memory block" not in self._log_tail():
-                raise EmbeddedServerError(f"the server on {self.cluster} did not start\n{self._log_tail()}")
+                raise EmbeddedServerError(
+                    f"the server did not answer within {_READY_WITHIN:.0f} s\n{self._log_since(begins)}"
+                )
+            if "shared memory block" not in self._log_since(begins):
+                raise EmbeddedServerError(f"the server on {self.cluster} did not start\n{self._log_since(begins)}")
             time.sleep(0.2)  # the children of a killed server are about to end
 
     def _choose_socket_folder(self) -> Path:
-        folder = self.data_dir / "postgres-socket"
+        folder = self._own_socket_folder
         if len(os.fsencode(folder / f".s.PGSQL.{_PORT}")) > _LONGEST_SOCKET_PATH:
             folder = Path(tempfile.mkdtemp(prefix="nqms-"))
         self._private_folder(folder)
@@ -316,10 +327,8 @@ class EmbeddedServer:
         finally:
             os.close(descriptor)
 
-    def _log_tail(self) -> str:
-        with contextlib.suppress(FileNotFoundError):
-            return "\n".join(self.log_file.read_text(errors="replace").splitlines()[-8:])
-        return ""
+    def _log_since(self, begins: int) -> str:
+        return "\n".join(self.log_file.read_bytes()[begins:].decode(errors="replace").splitlines()[-8:])
 
     def _answers(self, folder: Path) -> bool:
         try:
@@ -331,16 +340,16 @@ class EmbeddedServer:
         self._socket_folder = folder
         return True
 
-    def _stop_server(self) -> None:
-        """SIGINT (roll back, write everything, end); after a minute SIGQUIT; only ever to this folder's own server."""
+    def _stop_server(self, patience: float = 60.0) -> None:
+        """SIGINT (roll back, write everything, end); then SIGQUIT, then SIGKILL; to this folder's own server only."""
         pid = self._living()
         lines = self._pid_file_lines()
-        for number, patience in ((signal.SIGINT, 60.0), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 10.0)):
+        for number, wait in ((signal.SIGINT, patience), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 10.0)):
             if pid is None or self._ended(pid, 0):
                 break
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
-            if self._ended(pid, patience):
+            if self._ended(pid, wait):
                 break
         if self._child is not None:
             self._child.poll()
@@ -369,6 +378,18 @@ def _command_line(pid: int) -> list[str]:
             return []
     told = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
     return told.stdout.split()
+
+
+def _bury(lock: Path) -> None:
+    """Put a pid that no system has into the lock file of a dead server.
+
+    Its old pid may belong to another program by now, or to a zombie that nobody reaps (in containers), and PostgreSQL
+    would take either for a living server. The rest of the file stays: by it PostgreSQL finds the last children of a
+    killed server, and waits for them.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        lines = lock.read_text().splitlines()
+        lock.write_text("\n".join(["2147483646", *lines[1:]]) + "\n")
 
 
 def _remove_temporary(folder: Path) -> None:

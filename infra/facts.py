@@ -131,6 +131,10 @@ class FactRecorder(ApplicationRecorder):
         """At most `limit` facts with positions in (after, upto], in order."""
 
     @abstractmethod
+    def read_published(self, after: int, limit: int) -> list[StoredFact]:
+        """Facts of affiliates, policies and instruments, everything but programs' and the ledger's own, by position."""
+
+    @abstractmethod
     def read_stream(
         self,
         stream: str,

@@ -49,6 +49,11 @@ class MemoryRecorder(FactRecorder):
         end = after + limit if upto is None else min(after + limit, upto)
         return self._facts[max(after, 0) : max(end, 0)]
 
+    def read_published(self, after: int, limit: int) -> list[StoredFact]:
+        """See FactRecorder."""
+        own = ("program:", "ledger:")
+        return [fact for fact in self.read(after, self.head()[0]) if not fact.stream.startswith(own)][:limit]
+
     def read_stream(
         self,
         stream: str,

@@ -152,7 +152,8 @@ def review_held(facts: Facts, params: ReviewParams) -> Leaf:
     review = facts.review
     detail: dict[str, Value] = {"mode": review.mode} if review.held and review.mode else {}
     if review.held and (review.exception or review.mode in params.modes):
-        return Leaf("true", review.held, {"mode": "exception", **detail, "exception": review.exception})
+        by_exception: dict[str, Value] = {"exception": True} if review.exception else {}
+        return Leaf("true", review.held, {"mode": "exception", **detail, **by_exception})
     return Leaf("false", review.held, {**detail, "short": 1}, params.modes)
 
 

@@ -29,7 +29,10 @@ def place(loc: Iterable[int | str]) -> str:
 
 def told(error: ValidationError) -> list[str]:
     """The sentences for everything that pydantic found, each beginning with its place."""
-    return [sentence for detail in error.errors() for sentence in _sentences(detail)]
+    found = error.errors()
+    # Pydantic counts a list whose entries are wrong as empty; the entries have been named already.
+    idle = [d for d in found if d["type"] == "too_short" and any(_below(d, other) for other in found)]
+    return [sentence for detail in found if detail not in idle for sentence in _sentences(detail)]
 
 
 def basis_fault(basis: str) -> str | None:
@@ -48,9 +51,14 @@ _SAID: dict[str, str] = {
     "missing": "is missing",
     "string_type": "must be text in quotes, not {input}",
     "int_type": "must be a whole number without quotes, not {input}",
+    "too_short": "needs at least one entry",
     "bool_type": "must be true or false, not {input}",
     "value_error": "{error}",
 }
+
+
+def _below(above: ErrorDetails, other: ErrorDetails) -> bool:
+    return len(other["loc"]) > len(above["loc"]) and other["loc"][: len(above["loc"])] == above["loc"]
 
 
 def _sentences(detail: ErrorDetails) -> list[str]:

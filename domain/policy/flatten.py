@@ -15,9 +15,9 @@ OWN_OF_A_SCHEME = ("affiliate", "timezone", "title")
 
 
 def flatten(doc: Mapping[str, Any], library: Mapping[str, Mapping[str, Any]]) -> Doc:
-    """The document with ``extends: MN-QP@1`` and its tiers' ``like: dedicated`` written out, as plain JSON data.
+    """The document with ``extends: SCHEME@1`` and its tiers' ``like: another`` written out, as plain JSON data.
 
-    ``library`` holds documents by name and version, such as ``MN-QP@1``. Mappings merge key by key; lists, values
+    ``library`` holds documents by name and version, such as ``SCHEME@1``. Mappings merge key by key; lists, values
     and null replace. A tier that is like another takes all it does not say itself, and what the inherited tiers
     say of one another follows the new codes. Raises ``PolicyFaults`` naming everything wrong.
     """

@@ -277,7 +277,7 @@ class Policy(Part):
     timezone: Words
     title: Words
     replaces: Name | None = None
-    """The version that it takes the place of, such as ``MN-QP@1``."""
+    """The version that it takes the place of, such as ``SCHEME@1``."""
     instrument: Questions
     entry: Entry | None
     gates: tuple[Gate, ...]
@@ -304,7 +304,7 @@ class Policy(Part):
 
     @property
     def scheme(self) -> str:
-        """The code of the scheme in public, such as ``mn-qp``."""
+        """The code of the scheme in public."""
         return self.policy.lower()
 
     @property
@@ -317,7 +317,7 @@ class Policy(Part):
         return next((t for t in self.tiers if t.code == code), None)
 
     def qualified(self, tier: str) -> str:
-        """A tier's code as it is said in public, such as ``mn-qp/expert``."""
+        """A tier's code as it is said in public, such as ``scheme/tier``."""
         return f"{self.scheme}/{tier}"
 
     def gates_for(self, kind: str) -> tuple[Gate, ...]:

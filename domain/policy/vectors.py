@@ -1,6 +1,7 @@
 """The made-up programs that a policy carries as examples, and whether they come out as it promises."""
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Protocol
 
 from domain.policy.criteria import PracticesParams
@@ -21,7 +22,7 @@ class Asked(Protocol):
 class Questionnaire(Protocol):
     """An instrument, as far as a policy is concerned."""
 
-    @property
+    @cached_property
     def items(self) -> Sequence[Asked]:
         """All items."""
         ...

@@ -4,7 +4,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ class Few:
 
     ids: tuple[str, ...] = ("A1", "A2", "B3", "B4", "C5", "C6")
 
-    @property
+    @cached_property
     def items(self) -> tuple[Thing, ...]:
         """All six."""
         return tuple(map(Thing, self.ids))

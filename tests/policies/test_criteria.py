@@ -129,7 +129,14 @@ def states(**given_states: str) -> Facts:
         (practices(least=3), states(), "true", 5, 5, ()),
         (practices(least=4), states(), "false", 0, 5, ("A1", "A2", "B3", "B4", "C5")),
         (practices(among="designated"), states(A1="not_in_practice"), "true", 2, 2, ()),
-        (practices(among="designated"), states(A2="not_applicable", B3="not_applicable"), "unknown", 0, 0, ("A2", "B3")),
+        (
+            practices(among="designated"),
+            states(A2="not_applicable", B3="not_applicable"),
+            "unknown",
+            0,
+            0,
+            ("A2", "B3"),
+        ),
     ],
 )
 def test_the_share_of_practices_is_counted_in_whole_numbers(
@@ -207,6 +214,7 @@ def test_what_was_found_is_said_in_plain_words(when: Any, facts: Facts, words: s
     assert why(judged(when, facts)) == words
 
 
+KNOWN: tuple[Result, ...] = ("true", "false")
 ORDER = {result: i for i, result in enumerate(RESULTS)}
 
 
@@ -222,7 +230,7 @@ def test_the_logic_is_kleenes(results: list[Result], one: Result) -> None:
 
 @given(st.lists(st.sampled_from(RESULTS), min_size=1, max_size=5), st.data())
 def test_what_is_known_stays_when_more_becomes_known(results: list[Result], data: st.DataObject) -> None:
-    learned = [data.draw(st.sampled_from(("true", "false"))) if r == "unknown" else r for r in results]
+    learned: list[Result] = [data.draw(st.sampled_from(KNOWN)) if r == "unknown" else r for r in results]
     for combine in (all_of, any_of):
         before = combine(results)
         assert before in ("unknown", combine(learned))

@@ -5,7 +5,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.policy import Facts, Policy, evaluate, gaps, load
-from tests.policies.samples import DEDICATED, asking, atoms, blank, complete, mend, program, published, some_program, standing, variant
+from tests.policies.samples import (
+    DEDICATED,
+    asking,
+    atoms,
+    blank,
+    complete,
+    mend,
+    program,
+    published,
+    some_program,
+    standing,
+    variant,
+)
 
 SEEDS = st.integers(0, 10**9)
 
@@ -14,7 +26,7 @@ def result(policy: Policy, facts: Facts, tier: str) -> str:
     return evaluate(policy, facts).of(tier).result
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(SEEDS, SEEDS)
 def test_closing_the_gaps_is_enough_and_nothing_of_it_can_be_left_out(policy_seed: int, facts_seed: int) -> None:
     policy, facts = load(variant(policy_seed)), some_program(facts_seed)
@@ -51,9 +63,7 @@ def test_what_a_tier_takes_from_another_is_named_there_and_once() -> None:
 
 
 def test_of_several_ways_the_smallest_is_shown() -> None:
-    policy = asking(
-        {"any": [{"all": ["statement_received", "support_completed"]}, {"all": ["assessment_submitted"]}]}
-    )
+    policy = asking({"any": [{"all": ["statement_received", "support_completed"]}, {"all": ["assessment_submitted"]}]})
     (gap,) = gaps(evaluate(policy, blank()), "first")
     assert gap.criterion == "assessment_submitted"
 

@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from pydantic import BaseModel
 
 from domain.policy import Evaluation, basis_words, check, evaluate, load
+from domain.policy.facts import Facts, Practice
 from domain.policy.faults import BASIS
 from domain.policy.model import Part, Policy, Rule, Sample, SamplePractices, Source, Vector
 from domain.policy.tree import Criterion
@@ -32,8 +34,8 @@ def parts(value: object) -> Iterator[BaseModel]:
         for name in type(value).model_fields:
             yield from parts(getattr(value, name))
     elif isinstance(value, (tuple, dict)):
-        for inner in value.values() if isinstance(value, dict) else value:  # pyright: ignore[reportUnknownVariableType]
-            yield from parts(inner)  # pyright: ignore[reportUnknownArgumentType]
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from parts(inner)
 
 
 @pytest.mark.parametrize("ref", REFS)
@@ -84,12 +86,8 @@ def test_an_evaluation_fits_an_event(ref: str) -> None:
         assert misfits(evaluation, Evaluation) == []
 
 
-def spread(facts: Any) -> Any:
+def spread(facts: Facts) -> Facts:
     """The facts with each practice resting on three versions of its own."""
-    import msgspec
-
-    from domain.policy.facts import Practice
-
     practices = {
         item_id: Practice(p.state, p.quality, (3000 + n, 4000 + n, 5000 + n))
         for n, (item_id, p) in enumerate(facts.practices.items())
@@ -305,7 +303,7 @@ def test_a_partner_meets_the_designated_standards_and_everything_else(lacking: s
     practices = {"rest": "in_practice", "but": dict.fromkeys(others, "not_in_practice")}
     assert "partner" in met(MMP, **PARTNER, practices=practices)
     assert "partner" not in met(MMP, **{**PARTNER, lacking: False}, practices=practices)
-    short = {**practices["but"], min(designated): "not_in_practice"}  # pyright: ignore[reportGeneralTypeIssues]
+    short = {**practices["but"], min(designated): "not_in_practice"}
     assert "partner" not in met(MMP, **PARTNER, practices={"rest": "in_practice", "but": short})
     facts = program(policy, **PARTNER, practices=practices)
     assert evaluate(policy, facts, "assessment_started").computed == "associate_partner"

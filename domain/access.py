@@ -203,11 +203,11 @@ def request(p: Program, c: RequestParticipation, ctx: Context) -> Outcomes:
     offered = [k.kind for k in policy.cycles]
     need(c.kind in offered, KIND_NOT_OFFERED, kind=c.kind, offered=offered)
     now = standing(p.holdings, c.scheme, today)
-    assessed = now.holding if now.holding and now.holding.expires_on else None
+    assessed = now.holding if now.holding and now.holding.assessed else None
     if c.kind == "initial":
-        need(now.status != "active" or assessed is None, STATUS_ACTIVE, tier=assessed and assessed.label)
+        need(assessed is None or now.status != "active", STATUS_ACTIVE, tier=assessed and assessed.label)
     else:
-        need(now.holding, NOTHING_TO_RENEW)
+        need(assessed, NOTHING_TO_RENEW)
         opens = _renewal_opens(policy, assessed.expires_on if assessed else None)
         need(opens is None or opens <= today, TOO_EARLY_TO_RENEW, opens=opens)
     need.settle()

@@ -383,6 +383,7 @@ def _(p: Program, e: TierGranted, v: int) -> Program:
         tier=e.tier,
         rank=e.rank,
         label=e.label,
+        assessed=e.assessed,
         effective_on=e.effective_on,
         expires_on=e.expires_on,
         hold_until=e.hold_until,

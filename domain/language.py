@@ -13,7 +13,6 @@ from enum import StrEnum
 from typing import Any, ClassVar, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
-import msgspec
 from pydantic import BaseModel, ConfigDict
 
 from domain.values import Code, Fact, InstrumentRef, PolicyRef

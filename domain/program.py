@@ -276,6 +276,7 @@ class Holding(Part):
     tier: str
     rank: int
     label: str
+    assessed: bool
     effective_on: date
     expires_on: date | None
     hold_until: date | None = None

@@ -128,6 +128,7 @@ def _(p: Program, e: HistoricalStatusImported, v: int) -> Program:
         tier=e.tier,
         rank=e.rank,
         label=e.label,
+        assessed=True,
         effective_on=e.valid_from,
         expires_on=e.valid_until,
         version=v,

@@ -188,8 +188,10 @@ def _misfit(value: object, kind: Kind, path: str) -> list[str]:
 
 def _takes(hint: Any, value: object) -> bool:
     """Whether a member of a union is the one that a value belongs to."""
-    plain = get_args(hint)[0] if get_origin(hint) is Annotated else hint
-    return isinstance(value, get_origin(plain) or plain) if plain is not None else value is None
+    origin, args = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        return _takes(args[0], value)
+    return value in args if origin is Literal else isinstance(value, origin or hint)
 
 
 @cache

@@ -56,12 +56,12 @@ class SchemaBehind(RuntimeError):
 class Database:
     """An open database. `pool`: autocommit connections of the application's role, session time zone UTC."""
 
-    app_dsn: str
+    app_dsn: str = field(repr=False)
     """Address of the application's login."""
-    owner_dsn: str | None
+    owner_dsn: str | None = field(repr=False)
     """Address of the role that owns the schema; None where it is not known (an outside server)."""
     pool: Pool
-    _on_close: Callable[[], None] = field(default=lambda: None)
+    _on_close: Callable[[], None] = field(default=lambda: None, repr=False)
 
     def __enter__(self) -> Self:
         return self
@@ -124,15 +124,17 @@ def create_schema(server: EmbeddedServer, name: str = DATABASE, template: str = 
     """Create database `name` of the owner where it is missing, migrate it; return (app address, owner address)."""
     with psycopg.connect(server.dsn(), autocommit=True) as connection:
         connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))  # given back when the connection ends
-        exists = connection.execute("SELECT FROM pg_database WHERE datname = %s", (name,)).fetchone()
+        exists = connection.execute("SELECT datacl IS NULL FROM pg_database WHERE datname = %s", (name,)).fetchone()
         if exists is None:
             words = {"name": sql.Identifier(name), "owner": sql.Identifier(OWNER_ROLE)}
             words["template"] = sql.Identifier(template)
             create = sql.SQL("CREATE DATABASE {name} OWNER {owner} TEMPLATE {template}")
             connection.execute(create.format(**words))
-        names = {"name": sql.Identifier(name), "app": sql.Identifier(APP_ROLE)}
-        connection.execute(sql.SQL("REVOKE ALL ON DATABASE {name} FROM PUBLIC").format(**names))
-        connection.execute(sql.SQL("GRANT CONNECT ON DATABASE {name} TO {app}").format(**names))
+        if exists is None or exists[0]:
+            names = {"name": sql.Identifier(name), "app": sql.Identifier(APP_ROLE)}
+            with connection.transaction():
+                connection.execute(sql.SQL("REVOKE ALL ON DATABASE {name} FROM PUBLIC").format(**names))
+                connection.execute(sql.SQL("GRANT CONNECT ON DATABASE {name} TO {app}").format(**names))
     owner = server.dsn(OWNER_ROLE, name)
     migrate(owner)
     return server.dsn(APP_ROLE, name), owner

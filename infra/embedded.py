@@ -12,9 +12,7 @@ killed program left behind is adopted by the next one, or stopped and started ag
 import atexit
 import contextlib
 import importlib.util
-import logging
 import os
-import pwd
 import shutil
 import signal
 import subprocess
@@ -30,11 +28,9 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from infra.leases import Lease
-
-_log = logging.getLogger(__name__)
+from infra.postmaster import bury, command_line, remove_temporary, system_user
 
 SUPERUSER = "postgres"
-_SYSTEM_USER = "nqms_postgres"
 _PORT = 5432
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C"}  # nothing of the caller's PG* or locale variables
 _LONGEST_SOCKET_PATH = 100  # the kernel's limit is 107 bytes on Linux and 103 on macOS
@@ -166,7 +162,7 @@ class EmbeddedServer:
         if not self.data_dir.exists():
             self.data_dir.parent.mkdir(parents=True, exist_ok=True)
             # x for others only where root starts a server of another user; every folder inside is 0700.
-            self.data_dir.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700)
+            self.data_dir.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, exist_ok=True)
 
     def _identity(self) -> tuple[int, int] | None:
         """Who the server runs as: None means as ourselves; root needs somebody else."""
@@ -176,7 +172,12 @@ class EmbeddedServer:
             owner = self.cluster.stat()
             if owner.st_uid != 0:
                 return owner.st_uid, owner.st_gid
-        entry = _system_user()
+        entry = system_user()
+        if entry is None:
+            raise EmbeddedServerError(
+                "PostgreSQL refuses to run as root and no other user is to be had here: "
+                "run nqms as an ordinary user or set NQMS_DATABASE_URL"
+            )
         return entry.pw_uid, entry.pw_gid
 
     def _private_folder(self, folder: Path) -> None:
@@ -184,7 +185,13 @@ class EmbeddedServer:
         os.chmod(folder, 0o700)
         identity = self._identity()
         if identity is not None:
-            os.chown(folder, *identity)
+            try:
+                os.chown(folder, *identity)
+            except PermissionError:
+                raise EmbeddedServerError(
+                    f"root may not give {folder} to another user here, and PostgreSQL refuses to run as root: "
+                    "run nqms as an ordinary user or set NQMS_DATABASE_URL"
+                ) from None
 
     def _command(self, program: str, *arguments: str) -> list[str]:
         command = [str(self._bin / program), *arguments]
@@ -217,7 +224,7 @@ class EmbeddedServer:
         return pid if pid is not None and self._is_ours(pid) else None
 
     def _is_ours(self, pid: int) -> bool:
-        command = _command_line(pid)
+        command = command_line(pid)
         return bool(command) and Path(command[0]).name == "postgres" and str(self.cluster) in command
 
     def _adopt(self) -> bool:
@@ -246,9 +253,9 @@ class EmbeddedServer:
             self._stop_server(patience=5.0)
         lines = self._pid_file_lines()
         for lock in (self.cluster / "postmaster.pid", self._own_socket_folder / f".s.PGSQL.{_PORT}.lock"):
-            _bury(lock)
+            bury(lock)
         if len(lines) > 4:
-            _remove_temporary(Path(lines[4]))
+            remove_temporary(Path(lines[4]))
 
     # --- start and stop -------------------------------------------------------------------------------------------
 
@@ -284,30 +291,35 @@ class EmbeddedServer:
         arguments = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         command = self._command("postgres", "-D", str(self.cluster), *arguments)
         while True:
-            with self._open_log() as log:
-                begins = os.fstat(log).st_size
-                # A session of its own: Ctrl-C in the terminal is for the program, which then stops the server.
-                self._child = subprocess.Popen(
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    start_new_session=True,
-                    cwd="/",
-                    env=_ENVIRONMENT,
-                )
+            begins = self._spawn(command)
+            assert self._child is not None
             while self._child.poll() is None and time.monotonic() < deadline:
                 if self._answers(folder):
                     return
                 time.sleep(0.02)
+            said = self._log_since(begins)
             if self._child.poll() is None or time.monotonic() > deadline:
                 self._stop_server()
-                raise EmbeddedServerError(
-                    f"the server did not answer within {_READY_WITHIN:.0f} s\n{self._log_since(begins)}"
-                )
-            if "shared memory block" not in self._log_since(begins):
-                raise EmbeddedServerError(f"the server on {self.cluster} did not start\n{self._log_since(begins)}")
+                raise EmbeddedServerError(f"the server did not answer within {_READY_WITHIN:.0f} s\n{said}")
+            if "shared memory block" not in said:
+                raise EmbeddedServerError(f"the server on {self.cluster} did not start\n{said}")
             time.sleep(0.2)  # the children of a killed server are about to end
+
+    def _spawn(self, command: list[str]) -> int:
+        """Start the server; return where its lines begin in the log."""
+        with self._open_log() as log:
+            begins = os.fstat(log).st_size
+            # A session of its own: Ctrl-C in the terminal is for the program, which then stops the server.
+            self._child = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                cwd="/",
+                env=_ENVIRONMENT,
+            )
+            return begins
 
     def _choose_socket_folder(self) -> Path:
         folder = self._own_socket_folder
@@ -323,6 +335,10 @@ class EmbeddedServer:
                 self.log_file.replace(self.log_file.with_suffix(".old"))
         descriptor = os.open(self.log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
+            if os.geteuid() == 0:
+                # Else root, once, on the folder of an ordinary user would shut that user out.
+                owner = self.data_dir.stat()
+                os.fchown(descriptor, owner.st_uid, owner.st_gid)
             yield descriptor
         finally:
             os.close(descriptor)
@@ -355,7 +371,7 @@ class EmbeddedServer:
             self._child.poll()
             self._child = None
         if len(lines) > 4:
-            _remove_temporary(Path(lines[4]))
+            remove_temporary(Path(lines[4]))
 
     def _ended(self, pid: int, patience: float) -> bool:
         deadline = time.monotonic() + patience
@@ -367,51 +383,3 @@ class EmbeddedServer:
             if time.monotonic() >= deadline:
                 return False
             time.sleep(0.01)
-
-
-def _command_line(pid: int) -> list[str]:
-    """The words of the command line of a living process; none when there is no such process (or only its zombie)."""
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")[:-1]
-    except (FileNotFoundError, ProcessLookupError):
-        if Path("/proc/self").exists():
-            return []
-    told = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    return told.stdout.split()
-
-
-def _bury(lock: Path) -> None:
-    """Put a pid that no system has into the lock file of a dead server.
-
-    Its old pid may belong to another program by now, or to a zombie that nobody reaps (in containers), and PostgreSQL
-    would take either for a living server. The rest of the file stays: by it PostgreSQL finds the last children of a
-    killed server, and waits for them.
-    """
-    with contextlib.suppress(FileNotFoundError):
-        lines = lock.read_text().splitlines()
-        lock.write_text("\n".join(["2147483646", *lines[1:]]) + "\n")
-
-
-def _remove_temporary(folder: Path) -> None:
-    """Remove a socket folder that was made beside the data folder because the path was too long."""
-    if folder.name.startswith("nqms-") and folder.parent == Path(tempfile.gettempdir()):
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _system_user() -> pwd.struct_passwd:
-    """The user that root lends to the server: made when missing, `nobody` where no user can be made."""
-    with contextlib.suppress(KeyError):
-        return pwd.getpwnam(_SYSTEM_USER)
-    useradd = ["useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent"]
-    busybox = ["adduser", "-S", "-D", "-H", "-h", "/nonexistent"]
-    for command in (useradd, busybox):
-        with contextlib.suppress(FileNotFoundError, subprocess.CalledProcessError):
-            subprocess.run([*command, "-s", "/usr/sbin/nologin", _SYSTEM_USER], check=True, capture_output=True)
-            return pwd.getpwnam(_SYSTEM_USER)
-    _log.warning("no system user %s could be made; the embedded server runs as nobody", _SYSTEM_USER)
-    with contextlib.suppress(KeyError):
-        return pwd.getpwnam("nobody")
-    raise EmbeddedServerError(
-        "PostgreSQL refuses to run as root and no other user is to be had here: "
-        "run nqms as an ordinary user or set NQMS_DATABASE_URL"
-    )

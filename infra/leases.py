@@ -26,7 +26,7 @@ class Lease:
     def exclusively(self) -> Generator[None]:
         """Nobody else takes or gives back a lease meanwhile. Waits without limit: a dead program holds no lock."""
         self._folder.mkdir(mode=0o700, exist_ok=True)
-        descriptor = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        descriptor = _open(self._folder / "lock", os.O_CREAT)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield
@@ -38,7 +38,7 @@ class Lease:
         if self.held:
             return
         self._file = self._folder / f"{os.getpid()}-{secrets.token_hex(8)}.lease"
-        self._descriptor = os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        self._descriptor = _open(self._file, os.O_CREAT | os.O_EXCL)
         fcntl.flock(self._descriptor, fcntl.LOCK_EX)
         self._holder = os.getpid()
 
@@ -58,9 +58,18 @@ class Lease:
         return living
 
 
+def _open(file: Path, flags: int) -> int:
+    descriptor = os.open(file, os.O_RDWR | flags, 0o600)
+    if flags & os.O_CREAT:
+        with contextlib.suppress(PermissionError):  # somebody else made the lock, and opened it to us
+            # The folder is closed; inside it root and the folder's owner must be able to try each other's locks.
+            os.fchmod(descriptor, 0o666)
+    return descriptor
+
+
 def _is_locked(file: Path) -> bool:
     try:
-        descriptor = os.open(file, os.O_RDWR)
+        descriptor = _open(file, 0)
     except FileNotFoundError:
         return False
     try:

@@ -73,7 +73,9 @@ def migrate(connection: Connection, app_role: str, folder: Path = FOLDER) -> lis
                     "INSERT INTO operations.migrations (number, title, sha256) VALUES (%s, %s, %s)",
                     (migration.number, migration.title, migration.sha256),
                 )
-        grant(connection, app_role)
+                grant(connection, app_role)
+        if not new and not _granted(connection, app_role):
+            grant(connection, app_role)
         return new
     finally:
         connection.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))
@@ -100,6 +102,12 @@ def grant(connection: Connection, app_role: str) -> None:
     with connection.transaction():
         for statement in statements:
             connection.execute(sql.SQL(statement).format(role=sql.Identifier(app_role)))
+
+
+def _granted(connection: Connection, app_role: str) -> bool:
+    # Asked first: granting again would rewrite catalogue rows, which collides with whoever else does at that moment.
+    question = "SELECT has_schema_privilege(%s, 'ledger', 'USAGE') AND has_schema_privilege(%s, 'operations', 'USAGE')"
+    return connection.execute(question, (app_role, app_role)).fetchone() == (True,)
 
 
 def _applied(connection: Connection) -> list[tuple[int, str, bytes]]:

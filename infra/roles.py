@@ -50,10 +50,9 @@ SELECT name, setting FROM pg_settings
 WHERE (name IN ('fsync', 'full_page_writes', 'synchronous_commit') AND setting = 'off')
     OR (name = 'session_replication_role' AND setting <> 'origin')
 ORDER BY name"""
-_UNGUARDED = """
-SELECT t.name FROM unnest(%s::text[]) AS t(name)
-WHERE to_regclass('ledger.' || t.name) IS NOT NULL AND NOT EXISTS (
-    SELECT FROM pg_trigger WHERE tgrelid = to_regclass('ledger.' || t.name) AND tgname = 'append_only' AND tgenabled = 'A'
+_UNGUARDED: LiteralString = """
+SELECT relname::text FROM ledger WHERE relname = ANY(%s) AND NOT EXISTS (
+    SELECT FROM pg_trigger WHERE tgrelid = ledger.oid AND tgname = 'append_only' AND tgenabled = 'A'
 ) ORDER BY 1"""
 
 
@@ -97,5 +96,5 @@ def _findings(connection: Connection, name: str) -> Iterator[str]:
         yield f"is a member of {member}"
     for setting, value in connection.execute(_SETTINGS).fetchall():
         yield f"setting {setting} is {value}"
-    for (table,) in connection.execute(_UNGUARDED, (list(TABLES),)).fetchall():
+    for (table,) in connection.execute(_MINE + _UNGUARDED, (list(TABLES),)).fetchall():
         yield f"ledger.{table} has lost its append-only trigger"

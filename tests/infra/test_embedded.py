@@ -219,7 +219,7 @@ class TestStarting:
         with EmbeddedServer(folder, durable=False):
             pass
         (folder / "postgres" / "postgresql.conf").write_text("nonsense here\n")
-        with pytest.raises(EmbeddedServerError, match="nonsense.* in file"):
+        with pytest.raises(EmbeddedServerError, match=r"nonsense.* in file"):
             EmbeddedServer(folder, durable=False).start()
         assert Lease(folder / "postgres-leases").others() == 0
 

@@ -10,7 +10,7 @@ from domain.affiliate import Affiliate
 from domain.language import Context, CycleCommand, Kind, Need, Outcomes, ProgramCommand, Role, Stage, found, refusal
 from domain.policy.model import Policy
 from domain.program import ENDED, Access, Assistance, Cycle, CycleEvent, Phase, Program, open_cycle, with_cycle, without
-from domain.publishing import Family, Scheme
+from domain.publishing import SCHEME_UNKNOWN, Family, Scheme
 from domain.status import standing
 from domain.term import DATE_IN_FUTURE, add
 from domain.values import Code, InstrumentRef, PolicyRef, Text, TextRef
@@ -18,7 +18,6 @@ from domain.values import Code, InstrumentRef, PolicyRef, Text, TextRef
 stage = Stage("access")
 
 NOT_LISTED = refusal("NOT_LISTED", Kind.OUT_OF_ORDER, "The program's listing is {state}; it must be approved first.")
-SCHEME_UNKNOWN = refusal("SCHEME_UNKNOWN", Kind.UNKNOWN, "There is no scheme {scheme}.")
 SCHEME_ELSEWHERE = refusal(
     "SCHEME_ELSEWHERE",
     Kind.NOT_ALLOWED,
@@ -258,7 +257,9 @@ def grant_access(p: Program, c: GrantAssessmentAccess, ctx: Context) -> Outcomes
     instrument = family.ref(version) if family else None
     met = gates_met(p, cycle, gates_of(policy, cycle.kind))
     unmet = [gate for gate, versions in met.items() if not versions]
+    offered = [k.kind for k in policy.cycles]
     need = Need()
+    need(cycle.kind in offered, KIND_NOT_OFFERED, kind=cycle.kind, offered=offered)
     need(not unmet, GATE_NOT_MET, gates=unmet)
     pinned = found(instrument, INSTRUMENT_NOT_PUBLISHED, family=policy.instrument.family, version=version)
     need.settle()
@@ -309,11 +310,11 @@ def _(p: Program, e: AssessmentWithdrawn, v: int) -> Program:
     return with_cycle(p, e.cycle_id, phase=Phase.WITHDRAWN)
 
 
-@stage.undo(IntakeConversationHeld, rests=lambda p, e: access_of(p, e.cycle_id))
+@stage.undo(IntakeConversationHeld, by=(Role.AFFILIATE_ADMIN,), rests=lambda p, e: access_of(p, e.cycle_id))
 def _(p: Program, e: IntakeConversationHeld, v: int) -> Program:
     return with_cycle(p, e.cycle_id, intake=0)
 
 
-@stage.undo(GateWaived, rests=lambda p, e: access_of(p, e.cycle_id))
+@stage.undo(GateWaived, by=(Role.AFFILIATE_ADMIN,), rests=lambda p, e: access_of(p, e.cycle_id))
 def _(p: Program, e: GateWaived, v: int) -> Program:
     return with_cycle(p, e.cycle_id, waived=without(p.cycles[e.cycle_id].waived, e.gate))

@@ -27,6 +27,9 @@ LAST_ADMINISTRATOR = refusal(
 DELEGATE_UNKNOWN = refusal(
     "DELEGATE_UNKNOWN", Kind.UNKNOWN, "Decisions can be delegated to another affiliate; {to} is none."
 )
+DELEGATION_OVER = refusal(
+    "DELEGATION_OVER", Kind.INVALID, "A delegation ends today, {today}, or later, not on {until}; end it with today."
+)
 AREA_UNCHANGED = refusal("AREA_UNCHANGED", Kind.INVALID, "The area is already exactly that.")
 
 StaffRole = Literal["affiliate_admin", "reviewer", "decider"]
@@ -192,6 +195,8 @@ def delegate(a: Affiliate, c: DelegateDecisions, ctx: Context) -> Outcomes:
     need = Need()
     other = ctx.shelf.affiliate(c.to)
     need(other is not None and c.to != a.affiliate_id, DELEGATE_UNKNOWN, to=c.to)
+    today = ctx.today(a.timezone)
+    need(c.until >= today, DELEGATION_OVER, until=c.until, today=today)
     need.settle()
     return [DecisionDelegated(to=c.to, until=c.until)]
 

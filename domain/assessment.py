@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from pydantic import Field
 
 from domain.access import cycle_of, rules_of
+from domain.impartiality import reviewing
 from domain.instrument.model import Instrument, Item
 from domain.language import Context, CycleCommand, Kind, Need, Outcomes, Role, Stage, fact, found, names, refusal
 from domain.program import (
@@ -56,7 +57,6 @@ INCOMPLETE = refusal(
 )
 NOT_SUBMITTED = refusal("NOT_SUBMITTED", Kind.OUT_OF_ORDER, "The assessment is {phase}; only a submitted one returns.")
 RESPOND_BY_PASSED = refusal("RESPOND_BY_PASSED", Kind.INVALID, "The answer would be due on {respond_by}, before today.")
-NOT_THE_REVIEWER = refusal("NOT_THE_REVIEWER", Kind.NOT_ALLOWED, "This cycle's reviewer is {reviewer}, not {person}.")
 
 
 class SelfAssessmentStarted(CycleEvent):
@@ -315,14 +315,6 @@ def submit(p: Program, c: SubmitAssessment, ctx: Context) -> Outcomes:
             submitted_on=today,
         )
     ]
-
-
-def reviewing(cycle: Cycle, ctx: Context) -> None:
-    """Refuses anybody but the reviewer assigned to the cycle."""
-    need = Need()
-    person = ctx.person
-    need(cycle.review.reviewer == person, NOT_THE_REVIEWER, reviewer=cycle.review.reviewer, person=person)
-    need.settle()
 
 
 @stage.decide(ReturnAssessment)

@@ -9,8 +9,9 @@ from typing import ClassVar, Literal
 from msgspec.structs import replace
 
 from domain.access import ALREADY_RECORDED, NOT_LISTED, access_of, cycle_of
+from domain.documents import usable
 from domain.language import Context, Event, Kind, Need, Outcomes, ProgramCommand, Role, Stage, fact, found, refusal
-from domain.program import Assistance, Phase, Program
+from domain.program import Assistance, Phase, Program, freeze
 from domain.publishing import AFFILIATE_UNKNOWN
 from domain.values import Code, PersonId, Reference, Text, TextRef
 
@@ -204,6 +205,8 @@ def complete_needs_assessment(p: Program, c: CompleteNeedsAssessment, ctx: Conte
     need(ta.assigned, OUT_OF_ORDER, missing=["provider assigned"])
     need(not ta.needs_assessed, ALREADY_RECORDED)
     need.settle()
+    if c.document_id:
+        usable(p, c.document_id)
     return [InitialNeedsAssessmentCompleted(ta_id=c.ta_id, answers=c.answers, document_id=c.document_id)]
 
 
@@ -264,7 +267,7 @@ def _(p: Program, e: InitialNeedsAssessmentInvited, v: int) -> Program:
 
 @stage.evolve(InitialNeedsAssessmentCompleted)
 def _(p: Program, e: InitialNeedsAssessmentCompleted, v: int) -> Program:
-    return changed(p, e.ta_id, needs_assessed=v)
+    return freeze(changed(p, e.ta_id, needs_assessed=v), e.document_id)
 
 
 @stage.evolve(TechnicalAssistanceCancelled)
@@ -289,19 +292,31 @@ def _(p: Program, e: AssistanceEvaluationCompleted, v: int) -> Program:
 
 @stage.undo(
     TechnicalAssistanceProviderAssigned,
-    rests=lambda p, e: ["needs_assessment"] if p.assistance[e.ta_id].needs_assessed else [],
+    by=(Role.NATIONAL,),
+    rests=lambda p, e: [
+        *(["needs_assessment"] if p.assistance[e.ta_id].needs_assessed else []),
+        *access_of(p, p.assistance[e.ta_id].cycle_id),
+    ],
 )
 def _(p: Program, e: TechnicalAssistanceProviderAssigned, v: int) -> Program:
     return changed(p, e.ta_id, provider="", consultant=None, assigned=0)
 
 
-@stage.undo(InitialNeedsAssessmentCompleted, rests=lambda p, e: ["memorandum"] if p.assistance[e.ta_id].mou else [])
+@stage.undo(
+    InitialNeedsAssessmentCompleted,
+    by=(Role.AFFILIATE_ADMIN, Role.PROGRAM_LEAD),
+    rests=lambda p, e: [
+        *(["memorandum"] if p.assistance[e.ta_id].mou else []),
+        *access_of(p, p.assistance[e.ta_id].cycle_id),
+    ],
+)
 def _(p: Program, e: InitialNeedsAssessmentCompleted, v: int) -> Program:
     return changed(p, e.ta_id, needs_assessed=0)
 
 
 @stage.undo(
     AssistanceFinalReportCompleted,
+    by=(Role.AFFILIATE_ADMIN,),
     rests=lambda p, e: ["evaluation"] if p.assistance[e.ta_id].evaluated else [],
 )
 def _(p: Program, e: AssistanceFinalReportCompleted, v: int) -> Program:

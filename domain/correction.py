@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal
 from msgspec.structs import replace
 
 from domain.language import Context, Event, Kind, Need, Outcomes, ProgramCommand, Role, Stage, Undoing, found, refusal
-from domain.program import Program, without
+from domain.program import ENDED, Program, without
 from domain.values import Code, Text, TextRef
 
 stage = Stage("correction")
@@ -14,6 +14,8 @@ ACT_UNKNOWN = refusal(
     "ACT_UNKNOWN", Kind.UNKNOWN, "Event {version} of this program is no act that can be withdrawn, or already is."
 )
 RESTED_UPON = refusal("RESTED_UPON", Kind.OUT_OF_ORDER, "It cannot be withdrawn: this rests on it: {what}.")
+
+NOT_YOURS_TO_WITHDRAW = refusal("NOT_YOURS_TO_WITHDRAW", Kind.NOT_ALLOWED, "That act can be withdrawn by: {parts}.")
 
 UNDOING: dict[type[Event], Undoing] = {}
 """How each kind of recorded act is withdrawn; filled from the stages when ``domain`` is put together."""
@@ -32,18 +34,26 @@ class ActWithdrawn(Event):
 class WithdrawAct(ProgramCommand):
     """Withdraw an act that was recorded in error, named by its version in the program's history."""
 
-    by: ClassVar[tuple[Role, ...]] = (Role.AFFILIATE_ADMIN, Role.REVIEWER, Role.PROGRAM_LEAD)
+    by: ClassVar[tuple[Role, ...]] = (Role.AFFILIATE_ADMIN, Role.REVIEWER, Role.PROGRAM_LEAD, Role.NATIONAL)
     version: int
     ground: Literal["wrong_program", "wrong_date", "wrong_person", "recorded_twice", "other_error"]
     explanation: Text
+
+
+def _ended(p: Program, act: Any) -> list[str]:
+    """The end of the cycle that an act belongs to: what led to it stays as it was."""
+    cycle = p.cycles.get(getattr(act, "cycle_id", ""))
+    return ["ended_cycle"] if cycle and cycle.phase in ENDED else []
 
 
 @stage.decide(WithdrawAct)
 def withdraw_act(p: Program, c: WithdrawAct, ctx: Context) -> Outcomes:
     """What rests on the act is named; it has to be withdrawn first."""
     act: Any = found(p.acts.get(c.version), ACT_UNKNOWN, version=c.version)
-    rests = list(UNDOING[type(act)].rests(p, act))
+    undoing = UNDOING[type(act)]
+    rests = [*undoing.rests(p, act), *_ended(p, act)]
     need = Need()
+    need(ctx.actor.role in undoing.by, NOT_YOURS_TO_WITHDRAW, parts=[r.value for r in undoing.by])
     need(not rests, RESTED_UPON, what=rests)
     need.settle()
     return [ActWithdrawn(withdrawn=c.version, act=act.published_name(), ground=c.ground, explanation=c.explanation)]

@@ -56,6 +56,11 @@ ASSESSMENT_NOT_STARTED = refusal(
 GRANTED_ON_APPLICATION = refusal(
     "GRANTED_ON_APPLICATION", Kind.INVALID, "{tier} is granted with the acceptance of the application."
 )
+GRANTED_ON_THE_WAY = refusal(
+    "GRANTED_ON_THE_WAY",
+    Kind.INVALID,
+    "{tier} is granted while the cycle goes on; only its end can be denied or deferred.",
+)
 ALREADY_HELD = refusal("ALREADY_HELD", Kind.OUT_OF_ORDER, "The program holds {tier} already in this cycle.")
 DEFERRALS_EXHAUSTED = refusal(
     "DEFERRALS_EXHAUSTED", Kind.OUT_OF_ORDER, "The decision was deferred {times} times already."
@@ -74,6 +79,7 @@ class TierGranted(Event):
     scheme: Code
     kind: Code
     tier: Code
+    granted_at: Code
     rank: int
     label: OrganisationName
     badge: Code | None = None
@@ -184,6 +190,7 @@ def _granted(
         scheme=evaluated.scheme,
         kind=kind,
         tier=tier.code,
+        granted_at=tier.granted_at,
         rank=tier.rank,
         label=tier.label,
         badge=tier.badge,
@@ -308,6 +315,7 @@ def deny(p: Program, c: DenyTier, ctx: Context) -> Outcomes:
     cycle, policy, tier, evaluated = _deciding(p, c, ctx)
     carried = evaluated.evaluation.of(tier.code).result == "true"
     need = Need()
+    need(tier.granted_at == "cycle_end", GRANTED_ON_THE_WAY, tier=tier.label)
     need(not carried, DENIAL_AGAINST_EVIDENCE, tier=tier.label)
     need.settle()
     day = evaluated.evaluation.day
@@ -335,6 +343,7 @@ def defer(p: Program, c: DeferDecision, ctx: Context) -> Outcomes:
     day = evaluated.evaluation.day
     latest = add(day, policy.deferral.max_period)
     need = Need()
+    need(tier.granted_at == "cycle_end", GRANTED_ON_THE_WAY, tier=tier.label)
     need(cycle.deferrals < policy.deferral.max_times, DEFERRALS_EXHAUSTED, times=cycle.deferrals)
     need(day < c.until <= latest, DEFERRED_TOO_LONG, latest=latest)
     need.settle()
@@ -395,7 +404,7 @@ def _(p: Program, e: TierGranted, v: int) -> Program:
     if e.cycle_id is None:
         return p
     cycle = p.cycles[e.cycle_id]
-    if not cycle.review.completed:  # granted while the assessment goes on: the cycle stays open (M14)
+    if e.granted_at != "cycle_end":  # granted while the assessment goes on: the cycle stays open (M14)
         return with_cycle(p, e.cycle_id, interim=(*cycle.interim, e.tier))
     return with_cycle(p, e.cycle_id, phase=Phase.DECIDED)
 

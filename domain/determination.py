@@ -6,12 +6,13 @@ from msgspec.structs import replace
 from pydantic import Field
 
 from domain.access import cycle_of
-from domain.assessment import REASON_REQUIRED, instrument_of, item_of, known_items, reviewing
+from domain.assessment import REASON_REQUIRED, instrument_of, item_of, known_items
 from domain.documents import usable
+from domain.impartiality import reviewing
 from domain.instrument.model import Instrument
 from domain.language import Context, CycleCommand, Kind, Need, Outcomes, Role, Stage, fact, refusal
 from domain.policy.facts import Practice
-from domain.program import Cycle, CycleEvent, Determination, Phase, Program, with_review
+from domain.program import Cycle, CycleEvent, Determination, Phase, Program, freeze, reopened, with_review
 from domain.values import Code, PersonId, Rating, Reference, Text, TextRef
 
 stage = Stage("determination")
@@ -229,13 +230,16 @@ def determinations_stated(cycle: Cycle) -> dict[str, object]:
 
 
 def _ruled(p: Program, cycle_id: str, rulings: dict[str, Determination]) -> Program:
-    return with_review(p, cycle_id, determinations={**p.cycles[cycle_id].review.determinations, **rulings})
+    cycle = p.cycles[cycle_id]
+    p = with_review(p, cycle_id, determinations={**cycle.review.determinations, **rulings})
+    # A finding made after the plan was adopted may leave a practice uncovered: both sides agree again.
+    return reopened(p, cycle_id) if cycle.phase is Phase.PLANNED else p
 
 
 @stage.evolve(ItemDeterminationRecorded)
 def _(p: Program, e: ItemDeterminationRecorded, v: int) -> Program:
     ruled = Determination(outcome=e.outcome, rating=e.rating, version=v, by=e.reviewer)
-    return _ruled(p, e.cycle_id, {e.item_id: ruled})
+    return freeze(_ruled(p, e.cycle_id, {e.item_id: ruled}), *e.evidence_seen)
 
 
 @stage.evolve(ItemsConfirmed)
@@ -257,4 +261,5 @@ def _(p: Program, e: NotApplicableRuled, v: int) -> Program:
 @stage.evolve(DeterminationsAdopted)
 def _(p: Program, e: DeterminationsAdopted, v: int) -> Program:
     ruled = p.cycles[e.cycle_id].review.determinations
-    return _ruled(p, e.cycle_id, {i: replace(ruled[i], adopted=v) for i in e.item_ids})
+    adopted = {i: replace(ruled[i], adopted=v) for i in e.item_ids}
+    return with_review(p, e.cycle_id, determinations={**ruled, **adopted})

@@ -33,6 +33,7 @@ DOCUMENT_IN_USE = refusal(
     "DOCUMENT_IN_USE", Kind.OUT_OF_ORDER, "The document is linked to {item_ids}; unlink it first."
 )
 NO_DOCUMENT_ASKED = refusal("NO_DOCUMENT_ASKED", Kind.INVALID, "Item {item_id} asks for no document.")
+SAME_DOCUMENT = refusal("SAME_DOCUMENT", Kind.INVALID, "The document {document_id} cannot replace itself.")
 NOT_LINKED = refusal("NOT_LINKED", Kind.OUT_OF_ORDER, "The document {document_id} is not linked to item {item_id}.")
 ALREADY_LINKED = refusal("ALREADY_LINKED", Kind.OUT_OF_ORDER, "It is linked to item {item_id} already.")
 DOCUMENT_INFECTED = refusal("DOCUMENT_INFECTED", Kind.INVALID, "The document {document_id} was found infected.")
@@ -215,9 +216,11 @@ def replace_document(p: Program, c: ReplaceDocument, ctx: Context) -> Outcomes:
     """Both documents are there, and the old one is cited in this cycle."""
     cycle = editable(p, c.cycle_id)
     usable(p, c.by_document_id)
+    need = Need()
+    need(c.by_document_id != c.document_id, SAME_DOCUMENT, document_id=c.document_id)
+    need.settle()
     found(p.documents.get(c.document_id), DOCUMENT_UNKNOWN, document_id=c.document_id)
     linked = any(c.document_id in ids for ids in cycle.links.values())
-    need = Need()
     need(linked, NOT_LINKED, document_id=c.document_id, item_id="any")
     need.settle()
     return [fact(DocumentReplaced, c)]
@@ -270,8 +273,7 @@ def _(p: Program, e: DocumentReplaced, v: int) -> Program:
     old, new = e.document_id, e.by_document_id
     before = p.cycles[e.cycle_id].links
     links = {i: tuple(dict.fromkeys(new if d == old else d for d in ids)) for i, ids in before.items()}
-    p = unsettled(with_cycle(p, e.cycle_id, links=links), e.cycle_id, *(i for i in before if old in before[i]))
-    return _changed(p, old, state="replaced")
+    return unsettled(with_cycle(p, e.cycle_id, links=links), e.cycle_id, *(i for i in before if old in before[i]))
 
 
 @stage.evolve(DocumentWithdrawn)

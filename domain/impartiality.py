@@ -29,6 +29,7 @@ ALREADY_ASSIGNED = refusal("ALREADY_ASSIGNED", Kind.OUT_OF_ORDER, "{person} is a
 DECIDER_NOT_INDEPENDENT = refusal(
     "DECIDER_NOT_INDEPENDENT", Kind.NOT_ALLOWED, "{person} took part in this cycle as {part} and cannot decide it."
 )
+NOT_THE_REVIEWER = refusal("NOT_THE_REVIEWER", Kind.NOT_ALLOWED, "This cycle's reviewer is {reviewer}, not {person}.")
 NO_REVIEWER = refusal("NO_REVIEWER", Kind.OUT_OF_ORDER, "No reviewer is assigned.")
 
 
@@ -104,6 +105,17 @@ def holds_part(p: Program, person: str, part: str, ctx: Context, today: date) ->
         return False
     delegate: Affiliate | None = ctx.shelf.affiliate(affiliate.delegated_to)
     return delegate is not None and part in delegate.staff.get(person, ())
+
+
+def reviewing(cycle: Cycle, ctx: Context) -> None:
+    """Refuses anybody but the reviewer assigned to the cycle, and that one too after declaring a conflict."""
+    person = ctx.person
+    declared = cycle.declarations.get(person)
+    need = Need()
+    need(cycle.review.reviewer == person, NOT_THE_REVIEWER, reviewer=cycle.review.reviewer, person=person)
+    clear = declared is None or declared.nature == "none" or declared.mitigated
+    need(clear, CONFLICTED, person=person, nature=declared and declared.nature)
+    need.settle()
 
 
 def unconflicted(need: Need, p: Program, cycle: Cycle, person: str, today: date) -> int:

@@ -290,6 +290,7 @@ class Undoing:
     """How a recorded act is withdrawn: the arm that takes it out, and what may rest on it."""
 
     arm: Arm
+    by: tuple[Role, ...]
     rests: Callable[[Any, Any], Iterable[str]]
 
 
@@ -311,14 +312,16 @@ class Stage:
         """The arm that folds a fact into the state: (state, event, version) to state. It holds no rule."""
         return self._register(self.arms, event)
 
-    def undo(self, event: type[Event], rests: Callable[[Any, Any], Iterable[str]]) -> Callable[[R], R]:
+    def undo(
+        self, event: type[Event], *, by: tuple[Role, ...], rests: Callable[[Any, Any], Iterable[str]]
+    ) -> Callable[[R], R]:
         """The arm that takes a withdrawn fact out of the state again: (state, event, its version) to state.
 
-        ``rests(state, event)`` names what rests on the fact; while it names anything, the fact stands (M2).
+        ``by``: who may withdraw it. ``rests(state, event)`` names what rests on the fact; while it names anything, the fact stands (M2).
         """
 
         def remember(function: R) -> R:
-            self._register(self.undoing, event)(Undoing(function, rests))
+            self._register(self.undoing, event)(Undoing(function, by, rests))
             return function
 
         return remember

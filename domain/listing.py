@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from pydantic import Field
 
 from domain.affiliate import Affiliate
+from domain.documents import usable
 from domain.language import (
     Claim,
     Context,
@@ -21,7 +22,7 @@ from domain.language import (
     found,
     refusal,
 )
-from domain.program import Listing, Program, Representative, without
+from domain.program import Listing, Program, Representative, freeze, without
 from domain.publishing import AFFILIATE_UNKNOWN
 from domain.term import DATE_IN_FUTURE
 from domain.values import Code, OrganisationName, PersonId, Reference, Text, TextRef, Website
@@ -50,7 +51,7 @@ AFFILIATE_STAFF = refusal(
     "AFFILIATE_STAFF", Kind.NOT_ALLOWED, "{person} is on the affiliate's staff and cannot act for a program there."
 )
 AUTHORITY_UNPROVEN = refusal(
-    "AUTHORITY_UNPROVEN", Kind.UNKNOWN, "No document {document_id} that shows the authority has been handed in."
+    "AUTHORITY_UNPROVEN", Kind.INCOMPLETE, "Who leads the program is shown by a document that was handed in."
 )
 NOTHING_CHANGED = refusal("NOTHING_CHANGED", Kind.INVALID, "Nothing in the profile would change.")
 
@@ -291,8 +292,10 @@ def appoint(p: Program, c: AppointRepresentative, ctx: Context) -> Outcomes:
     need = Need()
     need(c.person not in affiliate.staff, AFFILIATE_STAFF, person=c.person)
     document = c.authority_document_id
-    shown = document in p.documents if document else ctx.actor.role is Role.PROGRAM_LEAD or c.role not in LEADING
-    need(shown, AUTHORITY_UNPROVEN, document_id=document)
+    if document:
+        usable(p, document)
+    shown = document or ctx.actor.role is Role.PROGRAM_LEAD or c.role not in LEADING
+    need(shown, AUTHORITY_UNPROVEN)
     need.settle()
     return [ProgramRepresentativeAppointed(person=c.person, role=c.role, authority_document_id=document)]
 
@@ -352,6 +355,7 @@ def _(p: Program, e: ProgramProfileAmended, v: int) -> Program:
 @stage.evolve(ProgramRepresentativeAppointed)
 def _(p: Program, e: ProgramRepresentativeAppointed, v: int) -> Program:
     held = p.people.get(e.person, Representative())
+    p = freeze(p, e.authority_document_id)
     return replace(p, people={**p.people, e.person: Representative(roles=(*held.roles, e.role))})
 
 

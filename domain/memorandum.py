@@ -10,7 +10,7 @@ from domain.affiliate import Affiliate
 from domain.assistance import AssistanceCommand, changed, running
 from domain.language import Context, Event, Kind, Need, Outcome, Outcomes, Role, Stage, found, refusal
 from domain.listing import LEADING
-from domain.program import Mou, Program, without
+from domain.program import Mou, Program, freeze, without
 from domain.signature import PaperSigning, Signature, Signing, electronic, on_paper
 from domain.values import Code, Digest, Reference, Text, TextRef, digest_of
 
@@ -37,6 +37,7 @@ class MouDrafted(Event):
     template: Code
     covers: Digest
     parties: tuple[Code, ...]
+    drafted_on: date
 
 
 class MouSigned(Event):
@@ -110,7 +111,11 @@ def draft_mou(p: Program, c: DraftMou, ctx: Context) -> Outcomes:
     parties = tuple(dict.fromkeys((*named, *c.further_parties)))
     mou_id = ctx.mint()
     covers = digest_of({"mou": mou_id, "template": text, "parties": parties, "program": p.program_id})
-    return [MouDrafted(ta_id=c.ta_id, mou_id=mou_id, template=c.template, covers=covers, parties=parties)]
+    return [
+        MouDrafted(
+            ta_id=c.ta_id, mou_id=mou_id, template=c.template, covers=covers, parties=parties, drafted_on=_today(p, ctx)
+        )
+    ]
 
 
 def _signs_for(p: Program, party: str, person: str, ctx: Context) -> str | None:
@@ -160,7 +165,7 @@ def record_paper_signature(p: Program, c: RecordPaperMouSignature, ctx: Context)
     role = _signs_for(p, c.party, c.signatory, ctx)
     need = Need()
     need(role, NOT_A_PARTY, person=c.signatory, party=c.party)
-    signature = on_paper(need, c, ctx, p, role or "none", mou.covers, _today(p, ctx))
+    signature = on_paper(need, c, ctx, p, role or "none", mou.covers, (mou.drafted_on, _today(p, ctx)))
     need.settle()
     return _signed(mou, c.ta_id, c.party, signature)
 
@@ -189,12 +194,15 @@ def _mou(p: Program, ta_id: str) -> Mou:
 
 @stage.evolve(MouDrafted)
 def _(p: Program, e: MouDrafted, v: int) -> Program:
-    return changed(p, e.ta_id, mou=Mou(mou_id=e.mou_id, parties=e.parties, drafted=v, covers=e.covers))
+    return changed(
+        p, e.ta_id, mou=Mou(mou_id=e.mou_id, parties=e.parties, drafted=v, drafted_on=e.drafted_on, covers=e.covers)
+    )
 
 
 @stage.evolve(MouSigned)
 def _(p: Program, e: MouSigned, v: int) -> Program:
     mou = _mou(p, e.ta_id)
+    p = freeze(p, e.signature.scan_document_id)
     return changed(p, e.ta_id, mou=replace(mou, signed={**mou.signed, e.party: v}))
 
 
@@ -208,7 +216,11 @@ def _(p: Program, e: MouVoided, v: int) -> Program:
     return changed(p, e.ta_id, mou=None)
 
 
-@stage.undo(MouSigned, rests=lambda p, e: access_of(p, p.assistance[e.ta_id].cycle_id))
+@stage.undo(
+    MouSigned,
+    by=(Role.AFFILIATE_ADMIN, Role.PROGRAM_LEAD),
+    rests=lambda p, e: access_of(p, p.assistance[e.ta_id].cycle_id),
+)
 def _(p: Program, e: MouSigned, v: int) -> Program:
     mou = p.assistance[e.ta_id].mou
     if mou is None or mou.mou_id != e.mou_id:

@@ -10,6 +10,7 @@ from pydantic import Field
 from domain.access import cycle_of, rules_of
 from domain.assessment import instrument_of, known_items
 from domain.determination import REVIEWING, gaps, undetermined
+from domain.impartiality import reviewing
 from domain.language import Context, CycleCommand, Kind, Need, Outcome, Outcomes, Role, Stage, fact, found, refusal
 from domain.policy.model import PlanRule
 from domain.program import Cycle, CycleEvent, Goal, Phase, Plan, Program, with_cycle, without
@@ -150,9 +151,17 @@ class AdoptPlan(CycleCommand):
 Side = Literal["program", "affiliate"]
 
 
-def draft(p: Program, cycle_id: str) -> tuple[Cycle, Plan]:
-    """The cycle under review with its draft plan."""
+def _planning(p: Program, cycle_id: str, ctx: Context) -> Cycle:
+    """The cycle under review; of the affiliate's people only its reviewer works on the plan."""
     cycle = cycle_of(p, cycle_id, *REVIEWING)
+    if ctx.actor.role is Role.REVIEWER:
+        reviewing(cycle, ctx)
+    return cycle
+
+
+def draft(p: Program, cycle_id: str, ctx: Context) -> tuple[Cycle, Plan]:
+    """The cycle under review with its draft plan."""
+    cycle = _planning(p, cycle_id, ctx)
     plan = found(cycle.plan, PLAN_UNKNOWN)
     need = Need()
     need(not plan.adopted, PLAN_IS_ADOPTED)
@@ -181,7 +190,7 @@ def rule_of(p: Program, cycle: Cycle, ctx: Context) -> PlanRule:
 @stage.decide(DraftPlan)
 def begin(p: Program, c: DraftPlan, ctx: Context) -> Outcomes:
     """One plan a cycle, where the policy asks for one."""
-    cycle = cycle_of(p, c.cycle_id, *REVIEWING)
+    cycle = _planning(p, c.cycle_id, ctx)
     rule = rule_of(p, cycle, ctx)
     need = Need()
     need(cycle.plan is None, PLAN_EXISTS)
@@ -192,11 +201,11 @@ def begin(p: Program, c: DraftPlan, ctx: Context) -> Outcomes:
 @stage.decide(SetGoal)
 def set_goal(p: Program, c: SetGoal, ctx: Context) -> Outcomes:
     """A goal improves known items within its dates."""
-    cycle, plan = draft(p, c.cycle_id)
+    cycle, plan = draft(p, c.cycle_id, ctx)
     need = Need()
     need(c.goal_id is None or c.goal_id in plan.goals, GOAL_UNKNOWN, goal_id=c.goal_id)
     known_items(need, instrument_of(cycle, ctx), c.item_ids)
-    need(c.target > c.baseline or c.baseline == 5, GOAL_NOT_AN_IMPROVEMENT, target=c.target, baseline=c.baseline)
+    need(c.target > c.baseline or c.target == 5, GOAL_NOT_AN_IMPROVEMENT, target=c.target, baseline=c.baseline)
     need(c.due_on > c.start_on, GOAL_DATES, due_on=c.due_on, start_on=c.start_on)
     need.settle()
     return [fact(ImprovementGoalSet, c, goal_id=c.goal_id or ctx.mint())]
@@ -205,7 +214,7 @@ def set_goal(p: Program, c: SetGoal, ctx: Context) -> Outcomes:
 @stage.decide(DropGoal)
 def drop_goal(p: Program, c: DropGoal, ctx: Context) -> Outcomes:
     """Only from the draft."""
-    _, plan = draft(p, c.cycle_id)
+    _, plan = draft(p, c.cycle_id, ctx)
     need = Need()
     need(c.goal_id in plan.goals, GOAL_UNKNOWN, goal_id=c.goal_id)
     need.settle()
@@ -237,7 +246,7 @@ def _side(ctx: Context) -> Side:
 @stage.decide(ProposePlan)
 def propose(p: Program, c: ProposePlan, ctx: Context) -> Outcomes:
     """One side agrees to a plan that could be adopted; an affiliate may issue it alone where the policy says so."""
-    cycle, plan = draft(p, c.cycle_id)
+    cycle, plan = draft(p, c.cycle_id, ctx)
     period = (c.starts_on, c.ends_on)
     need = Need()
     _adoptable(need, p, cycle, plan, period, ctx)
@@ -265,7 +274,7 @@ def _adopted(cycle_id: str, plan: Plan, period: tuple[date, date], digest: str, 
 @stage.decide(AdoptPlan)
 def adopt(p: Program, c: AdoptPlan, ctx: Context) -> Outcomes:
     """The other side agrees to exactly what was proposed, if it still can be adopted."""
-    cycle, plan = draft(p, c.cycle_id)
+    cycle, plan = draft(p, c.cycle_id, ctx)
     person, side = found(plan.proposed_by, NOT_PROPOSED)
     need = Need()
     need(person != ctx.person, SECOND_PERSON_REQUIRED, person=person)

@@ -79,6 +79,7 @@ class Mou(Part):
     parties: tuple[str, ...]
     signed: dict[str, int] = {}
     drafted: int
+    drafted_on: date
     executed: int = 0
     covers: Digest
 
@@ -123,9 +124,9 @@ class Document(Part):
     version: int
     scan: Literal["unscanned", "clean", "infected"] = "unscanned"
     scanned: int = 0
-    state: Literal["present", "replaced", "withdrawn"] = "present"
+    state: Literal["present", "withdrawn"] = "present"
     frozen: bool = False
-    """Cited by a submission."""
+    """Cited by a submission, a signature or another act that rests on it."""
 
 
 class Determination(Part):
@@ -203,6 +204,7 @@ class Statement(Part):
     statement_id: Reference
     covers: Digest
     requested: int
+    requested_on: date
     signed: int = 0
     signed_on: date | None = None
     proposed_receipt: tuple[date, str] | None = None
@@ -324,6 +326,19 @@ def with_cycle(program: Program, cycle_id: str, **changes: Any) -> Program:
 def with_review(program: Program, cycle_id: str, **changes: Any) -> Program:
     """The program with the review of one cycle changed."""
     return with_cycle(program, cycle_id, review=replace(program.cycles[cycle_id].review, **changes))
+
+
+def freeze(program: Program, *document_ids: str | None) -> Program:
+    """The program with documents marked as cited: they cannot be withdrawn any more."""
+    cited = {d: replace(program.documents[d], frozen=True) for d in document_ids if d}
+    return replace(program, documents={**program.documents, **cited}) if cited else program
+
+
+def reopened(program: Program, cycle_id: str) -> Program:
+    """The program with a cycle back under review: the plan is a draft again, to be agreed to anew."""
+    plan = program.cycles[cycle_id].plan
+    draft = replace(plan, adopted=0, proposed=0, proposed_by=None, digest="") if plan else None
+    return with_cycle(program, cycle_id, phase=Phase.UNDER_REVIEW, plan=draft)
 
 
 def open_cycle(program: Program, scheme: str, kind: str | None = None) -> Cycle | None:

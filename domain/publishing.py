@@ -19,6 +19,7 @@ VERSION_PUBLISHED = refusal("VERSION_PUBLISHED", Kind.OUT_OF_ORDER, "Version {ve
 BODY_PUBLISHED = refusal("BODY_PUBLISHED", Kind.INVALID, "The same content is published as version {version}.")
 BODY_UNKNOWN = refusal("BODY_UNKNOWN", Kind.UNKNOWN, "No content with the hash {sha256} was handed in.")
 BODY_OTHER = refusal("BODY_OTHER", Kind.INVALID, "The content calls itself {named}, not {expected}.")
+SCHEME_UNKNOWN = refusal("SCHEME_UNKNOWN", Kind.UNKNOWN, "There is no scheme {scheme}.")
 RETROACTIVE_POLICY = refusal(
     "RETROACTIVE_POLICY", Kind.INVALID, "A policy may take effect from {today} on, not from {effective_from}."
 )
@@ -168,6 +169,12 @@ def _fresh(need: Need, published: tuple[Published, ...], version: str, sha256: s
     need(same is None, BODY_PUBLISHED, version=same)
 
 
+def _timely(need: Need, s: Scheme, effective_from: date, today: date) -> None:
+    # A scheme's first version may reach back: it puts into force what was in force on paper.
+    backdated = effective_from < today and bool(s.published)
+    need(not backdated, RETROACTIVE_POLICY, today=today, effective_from=effective_from)
+
+
 def _policy_body(s: Scheme, c: PublishPolicyVersion | ProposePolicyVersion, ctx: Context) -> tuple[Policy, Need]:
     """What publishing and proposing both need."""
     ref = PolicyRef(s.code, c.policy_version, c.sha256)
@@ -183,11 +190,8 @@ def _policy_body(s: Scheme, c: PublishPolicyVersion | ProposePolicyVersion, ctx:
     family: Family | None = ctx.shelf.family(body.instrument.family)
     known = family is not None and family.ref(body.instrument.version) is not None
     need(known, INSTRUMENT_UNKNOWN, family=body.instrument.family, version=body.instrument.version)
-    today = ctx.today(body.timezone)
-    # A scheme's first version may reach back: it puts into force what was in force on paper.
-    backdated = c.effective_from < today and bool(s.published)
-    need(not backdated, RETROACTIVE_POLICY, today=today, effective_from=c.effective_from)
-    owns = affiliate is not None and ctx.person in affiliate.staff
+    _timely(need, s, c.effective_from, ctx.today(body.timezone))
+    owns = affiliate is not None and "affiliate_admin" in affiliate.staff.get(ctx.person, ())
     need(ctx.actor.role is Role.OPERATOR or owns, NOT_THE_OWNER, affiliate=body.affiliate)
     return body, need
 
@@ -238,8 +242,10 @@ def confirm_policy(s: Scheme, c: ConfirmPolicyVersion, ctx: Context) -> Outcomes
     proposed = found(s.proposed.get(c.policy_version), NOTHING_PROPOSED, version=c.policy_version)
     need = Need()
     need(proposed.by != ctx.person, SECOND_PERSON_REQUIRED, person=proposed.by)
-    need.settle()
     body: Policy = ctx.shelf.policy(PolicyRef(s.code, c.policy_version, proposed.sha256))
+    _fresh(need, s.published, c.policy_version, proposed.sha256)
+    _timely(need, s, proposed.effective_from, ctx.today(body.timezone))
+    need.settle()
     approved = (proposed.by, ctx.person)
     return [_published(c.policy_version, proposed.sha256, proposed.effective_from, body, approved)]
 

@@ -11,7 +11,7 @@ from domain.determination import REVIEWING, determinations_stated, practice, und
 from domain.documents import usable
 from domain.language import Context, CycleCommand, Kind, Need, Outcomes, Role, Stage, fact, refusal
 from domain.policy.model import Policy
-from domain.program import CycleEvent, Phase, Program, with_cycle, with_review, without
+from domain.program import CycleEvent, Phase, Program, freeze, with_cycle, with_review, without
 from domain.term import DATE_IN_FUTURE, add
 from domain.values import Code, Digest, Reference, Text, TextRef, digest_of
 
@@ -298,12 +298,12 @@ def _(p: Program, e: SiteReviewHeld, v: int) -> Program:
 
 @stage.evolve(ReviewSummaryIssued)
 def _(p: Program, e: ReviewSummaryIssued, v: int) -> Program:
-    return with_review(p, e.cycle_id, summary=v, reply_until=e.reply_until)
+    return with_review(p, e.cycle_id, summary=v, reply_until=e.reply_until, replied=0)
 
 
 @stage.evolve(ProgramResponseRecorded)
 def _(p: Program, e: ProgramResponseRecorded, v: int) -> Program:
-    return with_review(p, e.cycle_id, replied=v)
+    return freeze(with_review(p, e.cycle_id, replied=v), *e.documents)
 
 
 @stage.evolve(EvaluatorFindingRecorded)
@@ -339,31 +339,35 @@ def decided(p: Program, cycle_id: str) -> list[str]:
     return ["decision"] if ended else []
 
 
-@stage.undo(SiteReviewHeld, rests=lambda p, e: completed(p, e.cycle_id))
+@stage.undo(SiteReviewHeld, by=(Role.AFFILIATE_ADMIN, Role.REVIEWER), rests=lambda p, e: completed(p, e.cycle_id))
 def _(p: Program, e: SiteReviewHeld, v: int) -> Program:
     return with_review(p, e.cycle_id, held=0, mode=None, exception=False)
 
 
-@stage.undo(ReviewSummaryIssued, rests=lambda p, e: completed(p, e.cycle_id))
+@stage.undo(ReviewSummaryIssued, by=(Role.AFFILIATE_ADMIN, Role.REVIEWER), rests=lambda p, e: completed(p, e.cycle_id))
 def _(p: Program, e: ReviewSummaryIssued, v: int) -> Program:
     return with_review(p, e.cycle_id, summary=0, reply_until=None)
 
 
-@stage.undo(ProgramResponseRecorded, rests=lambda p, e: completed(p, e.cycle_id))
+@stage.undo(
+    ProgramResponseRecorded, by=(Role.AFFILIATE_ADMIN, Role.PROGRAM_LEAD), rests=lambda p, e: completed(p, e.cycle_id)
+)
 def _(p: Program, e: ProgramResponseRecorded, v: int) -> Program:
     return with_review(p, e.cycle_id, replied=0)
 
 
-@stage.undo(EvaluatorFindingRecorded, rests=lambda p, e: completed(p, e.cycle_id))
+@stage.undo(
+    EvaluatorFindingRecorded, by=(Role.AFFILIATE_ADMIN, Role.REVIEWER), rests=lambda p, e: completed(p, e.cycle_id)
+)
 def _(p: Program, e: EvaluatorFindingRecorded, v: int) -> Program:
     return with_review(p, e.cycle_id, findings=without(p.cycles[e.cycle_id].review.findings, e.finding))
 
 
-@stage.undo(SupportCompleted, rests=lambda p, e: decided(p, e.cycle_id))
+@stage.undo(SupportCompleted, by=(Role.AFFILIATE_ADMIN,), rests=lambda p, e: decided(p, e.cycle_id))
 def _(p: Program, e: SupportCompleted, v: int) -> Program:
     return with_review(p, e.cycle_id, support_completed=0)
 
 
-@stage.undo(OtherRequirementsConfirmed, rests=lambda p, e: decided(p, e.cycle_id))
+@stage.undo(OtherRequirementsConfirmed, by=(Role.AFFILIATE_ADMIN,), rests=lambda p, e: decided(p, e.cycle_id))
 def _(p: Program, e: OtherRequirementsConfirmed, v: int) -> Program:
     return with_review(p, e.cycle_id, other_requirements=0)

@@ -6,6 +6,7 @@ from typing import Literal
 import msgspec
 from pydantic import BaseModel
 
+from domain.documents import usable
 from domain.language import Context, Kind, Need, refusal
 from domain.program import Program
 from domain.term import DATE_IN_FUTURE
@@ -21,6 +22,11 @@ DIGEST_STALE = refusal(
 SCAN_MISSING = refusal("SCAN_MISSING", Kind.INCOMPLETE, "A signature in ink needs its scan, handed in beforehand.")
 WITNESS_REQUIRED = refusal(
     "WITNESS_REQUIRED", Kind.INCOMPLETE, "A spoken signature needs a witness who is neither signatory nor recorder."
+)
+
+
+SIGNED_BEFORE_ASKED = refusal(
+    "SIGNED_BEFORE_ASKED", Kind.INVALID, "It cannot have been signed on {signed_on}: it was asked for on {asked_on}."
 )
 
 
@@ -71,13 +77,17 @@ def electronic(need: Need, given: Signing, ctx: Context, role: str, covers: str,
 
 
 def on_paper(
-    need: Need, given: PaperSigning, ctx: Context, p: Program, role: str, covers: str, today: date
+    need: Need, given: PaperSigning, ctx: Context, p: Program, role: str, covers: str, period: tuple[date, date]
 ) -> Signature:
-    """A signature that staff record for a named signatory."""
+    """A signature that staff record for a named signatory, given between the day it was asked for and today."""
+    asked_on, today = period
     need(given.form_code == covers[:FORM_CODE_LENGTH], DIGEST_STALE)
     need(given.signed_on <= today, DATE_IN_FUTURE, field="signed_on", day=given.signed_on, today=today)
+    need(given.signed_on >= asked_on, SIGNED_BEFORE_ASKED, signed_on=given.signed_on, asked_on=asked_on)
+    if given.scan_document_id:
+        usable(p, given.scan_document_id)
     if given.method == "ink_scan":
-        need(given.scan_document_id in p.documents, SCAN_MISSING)
+        need(given.scan_document_id, SCAN_MISSING)
     else:
         present = given.witness and given.witness not in (given.signatory, ctx.person)
         need(present, WITNESS_REQUIRED)

@@ -5,14 +5,15 @@ from typing import ClassVar, Literal
 
 from msgspec.structs import replace
 
-from domain.access import ALREADY_RECORDED, cycle_of, rules_of
+from domain.access import ALREADY_RECORDED, WRONG_CYCLE_STATE, cycle_of, rules_of
 from domain.affiliate import Affiliate
 from domain.assessment import answers_stated, linked_documents
 from domain.determination import determinations_stated
 from domain.documents import usable
+from domain.impartiality import reviewing
 from domain.language import Context, CycleCommand, Kind, Need, Outcome, Outcomes, Role, Stage, fact, found, refusal
 from domain.policy.model import Policy
-from domain.program import Cycle, CycleEvent, Phase, Program, Statement, with_cycle, with_review
+from domain.program import Cycle, CycleEvent, Phase, Program, Statement, freeze, reopened, with_cycle, with_review
 from domain.publishing import SECOND_PERSON_REQUIRED
 from domain.review import NOT_ASKED_BY_POLICY, decided
 from domain.signature import PaperSigning, Signature, Signing, electronic, on_paper
@@ -49,6 +50,7 @@ class StatementOfAccuracyRequested(CycleEvent):
     statement_id: Reference
     template: Code
     covers: Digest
+    requested_on: date
 
 
 class StatementOfAccuracySigned(CycleEvent):
@@ -175,6 +177,8 @@ def _pending(p: Program, cycle_id: str) -> tuple[Cycle, Statement]:
     statement = found(cycle.statement, STATEMENT_UNKNOWN)
     need = Need()
     need(not statement.received, ALREADY_RECORDED)
+    pending = statement.received or cycle.phase is Phase.ATTESTATION_PENDING
+    need(pending, WRONG_CYCLE_STATE, phase=cycle.phase, wanted=Phase.ATTESTATION_PENDING)
     need.settle()
     return cycle, statement
 
@@ -190,14 +194,18 @@ def signing_role(p: Program, person: str, policy: Policy) -> str | None:
 def request(p: Program, c: RequestStatement, ctx: Context) -> Outcomes:
     """After the review, where the policy wants a statement."""
     cycle = cycle_of(p, c.cycle_id)
-    policy, _ = rules_of(p, cycle, ctx)
+    policy, today = rules_of(p, cycle, ctx)
     rule = found(policy.statement, NOT_ASKED_BY_POLICY, what="statement")
     need = Need()
     need(cycle.phase is Phase.REVIEWED, REVIEW_NOT_COMPLETE, phase=cycle.phase)
     need.settle()
     return [
         StatementOfAccuracyRequested(
-            cycle_id=c.cycle_id, statement_id=ctx.mint(), template=rule.template, covers=stated(p, cycle)
+            cycle_id=c.cycle_id,
+            statement_id=ctx.mint(),
+            template=rule.template,
+            covers=stated(p, cycle),
+            requested_on=today,
         )
     ]
 
@@ -233,7 +241,7 @@ def record_paper(p: Program, c: RecordPaperStatement, ctx: Context) -> Outcomes:
     cycle, statement = _pending(p, c.cycle_id)
     _, today = rules_of(p, cycle, ctx)
     need, role = _sign(p, cycle, c.signatory, ctx)
-    signature = on_paper(need, c, ctx, p, role, statement.covers, today)
+    signature = on_paper(need, c, ctx, p, role, statement.covers, (statement.requested_on, today))
     need.settle()
     statement_id = statement.statement_id
     return [StatementOfAccuracySigned(cycle_id=c.cycle_id, statement_id=statement_id, signature=signature)]
@@ -305,6 +313,8 @@ def reopen(p: Program, c: ReopenEvidence, ctx: Context) -> Outcomes:
     need(cycle.phase is not Phase.DECIDED, ALREADY_DECIDED)
     need(cycle.phase in (*reopenable, Phase.DECIDED), NOTHING_TO_REOPEN, phase=cycle.phase)
     need.settle()
+    if ctx.actor.role is Role.REVIEWER:
+        reviewing(cycle, ctx)
     events: list[Outcome] = [EvidenceReopened(cycle_id=c.cycle_id, reason=c.reason)]
     if cycle.statement:
         voided = cycle.statement.statement_id
@@ -320,17 +330,19 @@ def _with_statement(p: Program, cycle_id: str, **changes: object) -> Program:
 
 @stage.evolve(StatementOfAccuracyRequested)
 def _(p: Program, e: StatementOfAccuracyRequested, v: int) -> Program:
-    statement = Statement(statement_id=e.statement_id, covers=e.covers, requested=v)
+    statement = Statement(statement_id=e.statement_id, covers=e.covers, requested=v, requested_on=e.requested_on)
     return with_cycle(p, e.cycle_id, statement=statement, phase=Phase.ATTESTATION_PENDING)
 
 
 @stage.evolve(StatementOfAccuracySigned)
 def _(p: Program, e: StatementOfAccuracySigned, v: int) -> Program:
+    p = freeze(p, e.signature.scan_document_id)
     return _with_statement(p, e.cycle_id, signed=v, signed_on=e.signature.signed_on)
 
 
 @stage.evolve(StatementReceiptProposed)
 def _(p: Program, e: StatementReceiptProposed, v: int) -> Program:
+    p = freeze(p, e.document_id)
     return _with_statement(p, e.cycle_id, proposed_receipt=(e.received_on, e.proposed_by))
 
 
@@ -347,10 +359,7 @@ def _(p: Program, e: StatementOfAccuracyRejected, v: int) -> Program:
 
 @stage.evolve(EvidenceReopened)
 def _(p: Program, e: EvidenceReopened, v: int) -> Program:
-    plan = p.cycles[e.cycle_id].plan
-    reopened = replace(plan, adopted=0, proposed=0, proposed_by=None, digest="") if plan else None
-    p = with_cycle(p, e.cycle_id, phase=Phase.UNDER_REVIEW, plan=reopened)
-    return with_review(p, e.cycle_id, completed=0)
+    return reopened(with_review(p, e.cycle_id, completed=0), e.cycle_id)
 
 
 @stage.evolve(StatementOfAccuracyVoided)
@@ -358,7 +367,7 @@ def _(p: Program, e: StatementOfAccuracyVoided, v: int) -> Program:
     return with_cycle(p, e.cycle_id, statement=None)
 
 
-@stage.undo(StatementOfAccuracyReceived, rests=lambda p, e: decided(p, e.cycle_id))
+@stage.undo(StatementOfAccuracyReceived, by=(Role.AFFILIATE_ADMIN,), rests=lambda p, e: decided(p, e.cycle_id))
 def _(p: Program, e: StatementOfAccuracyReceived, v: int) -> Program:
     statement = p.cycles[e.cycle_id].statement
     if statement is None or statement.statement_id != e.statement_id:

@@ -7,9 +7,10 @@ import msgspec
 from msgspec.structs import replace
 
 from domain.affiliate import Affiliate
-from domain.language import Context, Event, Kind, Need, Outcomes, ProgramCommand, Role, Stage, fact, refusal
+from domain.language import Context, Event, Kind, Need, Outcomes, ProgramCommand, Role, Stage, fact, found, refusal
 from domain.program import Holding, Program
-from domain.term import last_valid
+from domain.publishing import SCHEME_UNKNOWN
+from domain.term import DATE_IN_FUTURE, last_valid
 from domain.values import Code, OrganisationName, Text, TextRef
 
 stage = Stage("status")
@@ -69,7 +70,9 @@ Interval = tuple[Holding, date, date | None]
 def intervals(holdings: tuple[Holding, ...], scheme: str) -> list[Interval]:
     """The tiers held one after another. A later decision ends an earlier one on the day it takes effect; a
     transitional tier held to its limit falls back to the tier held before, where the policy said so (A24)."""
-    mine = sorted((h for h in holdings if h.scheme == scheme), key=lambda h: h.version)
+    own = (h for h in holdings if h.scheme == scheme)
+    # What a source attests from before is entered later, yet never takes the place of what was decided here.
+    mine = sorted(own, key=lambda h: (h.provenance == "native", h.version))
     result: list[Interval] = []
     for i, h in enumerate(mine):
         superseded = min((later.effective_on for later in mine[i + 1 :]), default=None)
@@ -108,11 +111,15 @@ def through(expires_on: date | None) -> str:
 def import_status(p: Program, c: ImportHistoricalStatus, ctx: Context) -> Outcomes:
     """An imported status lies before any decision made here, and is imported once."""
     affiliate: Affiliate = ctx.shelf.affiliate(p.listing.affiliate)
+    found(ctx.shelf.scheme(c.scheme), SCHEME_UNKNOWN, scheme=c.scheme)
+    today = ctx.today(affiliate.timezone)
     mine = [h for h in p.holdings if h.scheme == c.scheme]
     decided = [h.effective_on for h in mine if h.provenance == "native"]
     need = Need()
     reversed_dates = c.valid_until is not None and c.valid_until <= c.valid_from
     need(not reversed_dates, DATES_REVERSED, since=c.valid_from, until=c.valid_until)
+    since = c.valid_from
+    need(since <= today, DATE_IN_FUTURE, field="valid_from", day=since, today=today)
     known = [h.effective_on for h in mine if h.provenance == "imported"]
     need(c.valid_from not in known, ALREADY_IMPORTED, scheme=c.scheme, since=c.valid_from)
     first = min(decided, default=None)

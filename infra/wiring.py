@@ -72,9 +72,7 @@ def assemble(settings: Settings, database: Database, clock: Clock | None = None)
 
 
 @contextmanager
-def open_service(
-    settings: Settings, clock: Clock | None = None, *, run_projector: bool = False
-) -> Generator[Service]:
+def open_service(settings: Settings, clock: Clock | None = None, *, run_projector: bool = False) -> Generator[Service]:
     """The service, closed at the end; with ``run_projector`` a thread keeps the read models up to date meanwhile."""
     with open_database(settings) as database:
         service = assemble(settings, database, clock)

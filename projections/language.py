@@ -156,8 +156,10 @@ class ReadModel(Generic[R]):
         """Of which kind of stream it reads, None for all: there it stops at facts of types not known yet."""
         self.columns, self.values, self.index = columns, values, index
         self.key, self.versioned, self.once = key, versioned, once
-        self.arms: dict[str, Arm] = {}
-        """How each type of fact changes the row, by the type's name without its version."""
+        self.arms: dict[type[Event], Arm] = {}
+        """How each type of fact changes the row."""
+        self.wanted: set[str] = set()
+        """The same types by name, without version: older versions are raised to the present one before folding."""
         self._encode = msgspec.json.Encoder().encode
         self._decode = msgspec.json.Decoder(row).decode
 
@@ -169,10 +171,10 @@ class ReadModel(Generic[R]):
 
         def remember(arm: F) -> F:
             for event in events:
-                name = stem(event.published_name())
-                if name in self.arms:
-                    raise ValueError(f"{self.name} has two arms for {name}")
-                self.arms[name] = arm
+                if event in self.arms:
+                    raise ValueError(f"{self.name} has two arms for {event.__name__}")
+                self.arms[event] = arm
+                self.wanted.add(stem(event.published_name()))
             return arm
 
         return remember
@@ -183,7 +185,7 @@ class ReadModel(Generic[R]):
 
     def fold(self, row: R | None, recorded: Recorded) -> R | None:
         """The row after one more fact; the same row if the fact is of no concern."""
-        arm = self.arms.get(stem(type(recorded.event).published_name()))
+        arm = self.arms.get(type(recorded.event))
         return row if arm is None else arm(row, recorded)
 
     def dump(self, row: R) -> str:

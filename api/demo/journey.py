@@ -311,6 +311,11 @@ class Journey:
 
 def journey(door: Door, program: Mentoring) -> Journey:
     """The beginning of a program's journey under the scheme of its affiliate."""
-    schemes = {"mn": ("mn-qp", "NQMS@1"), "il": ("il-star", "NQMS@1"), "ir": ("ir-qmp", "NQMS@1"), "mmp": ("mmp-qbm", "QBM-SELF@1")}
+    schemes = {
+        "mn": ("mn-qp", "NQMS@1"),
+        "il": ("il-star", "NQMS@1"),
+        "ir": ("ir-qmp", "NQMS@1"),
+        "mmp": ("mmp-qbm", "QBM-SELF@1"),
+    }
     scheme, instrument = schemes[program.affiliate]
     return Journey(door, program, scheme, shipped_instruments()[instrument])

@@ -13,7 +13,9 @@ def reviewed_lake(door: Door, program: Mentoring = LAKE) -> Journey:
     way = journey(door, replace(program, not_in_practice=(*program.not_in_practice, "E26"))).listed()
     way.requested().assisted().opened().rated()
     way.by("staff", "AskSupportQuestion", about="K76", question="Does a move to another town count as an early ending?")
-    (asked,) = [q for q in way.by("lead", "AskSupportQuestion", about="process", question="May two of us rate at once?")]
+    (asked,) = [
+        q for q in way.by("lead", "AskSupportQuestion", about="process", question="May two of us rate at once?")
+    ]
     answered = {"question_id": getattr(asked, "question_id", ""), "answer": "Yes. Each item remembers who was last."}
     way.by("administrator", "AnswerSupportQuestion", **answered)
     way.submitted().under_review().returned_and_improved("E26")
@@ -24,7 +26,9 @@ def reviewed_lake(door: Door, program: Mentoring = LAKE) -> Journey:
 def expert_partner(door: Door) -> Journey:
     """A Minnesota program becomes an Expert Partner."""
     way = reviewed_lake(door).attested().decider_named()
-    return way.granted("expert", "All applicable practices are confirmed in place; adjusted qualities do not matter here.").reported()
+    return way.granted(
+        "expert", "All applicable practices are confirmed in place; adjusted qualities do not matter here."
+    ).reported()
 
 
 def gold_star(door: Door) -> Journey:

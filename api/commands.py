@@ -1,0 +1,245 @@
+"""Every command is a route, generated from its class (H6): POST /api/v1/<aggregate>/<id>/<command-in-kebab-case>."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any, Literal
+from uuid import uuid5
+
+import msgspec
+from fastapi import APIRouter, Header, Path, Query, Request, Response
+from pydantic import BaseModel, Field
+
+from api.bodies import JsonBody
+from api.identity import Asking, Visitor
+from api.operations import count_command
+from api.problems import Problem, problem_of, responses
+from domain import COMMANDS, STAGES
+from domain.affiliate import CharterAffiliate
+from domain.language import ROLE_WORDS, Command
+from domain.listing import RegisterProgram
+from domain.values import REFERENCE
+from infra.ledger import COMMANDS_NAMESPACE, Executed
+from infra.vault import new_id
+from infra.wiring import Service
+
+COLLECTIONS = {
+    "program": "programs",
+    "affiliate": "affiliates",
+    "policy": "policies",
+    "instrument": "instruments",
+}
+"""The part of the address that stands for each aggregate."""
+MINTED = (RegisterProgram,)
+"""Commands that begin a stream whose id the server mints: they are posted to the collection."""
+PREVIEW = "Answer what would be recorded, and record nothing."
+
+
+class Happened(BaseModel):
+    """One event that a command brought about."""
+
+    type: str = Field(examples=["ItemRated.v1"])
+    version: int
+    data: dict[str, Any]
+
+
+class CommandAnswer(BaseModel):
+    """What a command did. ``position`` is what a reader names in ``at_least`` to see it."""
+
+    program_id: str | None = None
+    affiliate_id: str | None = None
+    policy_id: str | None = None
+    instrument_id: str | None = None
+    version: int
+    position: int | None
+    first_version: int | None
+    events: list[Happened]
+    replayed: bool
+    preview: bool
+
+
+Subject = Annotated[str, Path(pattern=f"^{REFERENCE.pattern}$", max_length=REFERENCE.max_length)]
+IfMatch = Annotated[str | None, Header(description="The version that you have seen, as the ETag said it.")]
+Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)]
+Preview = Annotated[bool, Query(description=PREVIEW)]
+
+
+def kebab(name: str) -> str:
+    """``RateItem`` is ``rate-item``."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).lower()
+
+
+def seen_version(header: str | None) -> int | None:
+    """The version that If-Match names; None when it names none. Problem 400 when it is no version."""
+    if header is None or header.strip() == "*":
+        return None
+    match = re.fullmatch(r'\s*"?(\d{1,9})"?\s*', header)
+    if match is None:
+        raise Problem("MALFORMED_HEADER", 'If-Match takes one version in quotes, such as "41".')
+    return int(match[1])
+
+
+def answered(done: Executed, aggregate: str) -> dict[str, Any]:
+    """What a command did, as JSON."""
+    first = done.first_version or 0
+    return {
+        f"{aggregate}_id": done.subject,
+        "version": done.version,
+        "position": done.position,
+        "first_version": done.first_version,
+        "events": [
+            {"type": event.published_name(), "version": first + n, "data": msgspec.to_builtins(event)}
+            for n, event in enumerate(done.events)
+        ],
+        "replayed": done.replayed,
+        "preview": done.preview,
+    }
+
+
+def carry_out(
+    request: Request,
+    response: Response,
+    command: type[Command],
+    subject: str,
+    body: dict[str, Any],
+    asking: Visitor,
+    *,
+    if_match: str | None = None,
+    key: str | None = None,
+    preview: bool = False,
+) -> dict[str, Any]:
+    """One command through the ledger, counted by its outcome."""
+    service: Service = request.app.state.service
+    try:
+        done = service.ledger.execute(
+            subject,
+            command,
+            body,
+            person=asking.acting,
+            standing=asking.standing,
+            expected_version=seen_version(if_match),
+            idempotency_key=key,
+            preview=preview,
+        )
+    except Exception as error:
+        count_command(request, command.__name__, problem_of(error).code)
+        raise
+    count_command(request, command.__name__, "preview" if preview else "replayed" if done.replayed else "done")
+    response.headers["ETag"] = f'"{done.version}"'
+    return answered(done, command.aggregate)
+
+
+def _endpoint(command: type[Command]) -> Callable[..., dict[str, Any]]:
+    def endpoint(
+        request: Request,
+        response: Response,
+        id: Subject,  # noqa: A002  the name in the address
+        body: JsonBody,
+        asking: Asking,
+        if_match: IfMatch = None,
+        key: Key = None,
+        preview: Preview = False,
+    ) -> dict[str, Any]:
+        options = {"if_match": if_match, "key": key, "preview": preview}
+        return carry_out(request, response, command, id, body, asking, **options)
+
+    return endpoint
+
+
+def schema_of(command: type[Command]) -> dict[str, Any]:
+    """The body of a command as OpenAPI says it."""
+    return command.model_json_schema(ref_template="#/components/schemas/{model}")
+
+
+def _described(command: type[Command]) -> str:
+    who = ", ".join(ROLE_WORDS[role] for role in command.by)
+    return f"{(command.__doc__ or '').strip()}\n\nFor: {who}."
+
+
+def _stages() -> Iterator[tuple[str, type[Command]]]:
+    for stage in STAGES:
+        yield from ((stage.name, command) for command in stage.rules)
+
+
+def _documented(command: type[Command], stage: str) -> dict[str, Any]:
+    return {
+        "methods": ["POST"],
+        "response_model": CommandAnswer,
+        "response_model_exclude_unset": True,
+        "tags": [stage],
+        "summary": (command.__doc__ or "").strip().partition("\n")[0],
+        "description": _described(command),
+        "responses": responses(400, 401, 403, 404, 409, 412, 413, 415, 422, 503),
+        "openapi_extra": {
+            "requestBody": {
+                "required": bool(command.model_fields),
+                "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{command.__name__}"}}},
+            }
+        },
+    }
+
+
+def router() -> APIRouter:
+    """The routes of all commands."""
+    routes = APIRouter()
+    for stage, command in _stages():
+        if command not in MINTED:
+            path = f"/{COLLECTIONS[command.aggregate]}/{{id}}/{kebab(command.__name__)}"
+            name = kebab(command.__name__)
+            routes.add_api_route(path, _endpoint(command), operation_id=name, **_documented(command, stage))
+    routes.add_api_route(
+        "/programs", register, status_code=201, operation_id="register-program", **_documented(RegisterProgram, "listing")
+    )
+    chartering = _documented(CharterAffiliate, "affiliate")
+    chartering["openapi_extra"] = {"requestBody": {"required": True, "content": {"application/json": {"schema": NEW_AFFILIATE}}}}
+    routes.add_api_route("/affiliates", charter, status_code=201, operation_id="new-affiliate", **chartering)
+    return routes
+
+
+NEW_AFFILIATE: dict[str, Any] = {
+    "allOf": [
+        {"$ref": "#/components/schemas/CharterAffiliate"},
+        {"type": "object", "required": ["code"], "properties": {"code": {"type": "string", "pattern": REFERENCE.pattern}}},
+    ]
+}
+
+
+def register(
+    request: Request,
+    response: Response,
+    body: JsonBody,
+    asking: Asking,
+    key: Key = None,
+    preview: Preview = False,
+) -> dict[str, Any]:
+    """Register a program under an id that the server mints; the same key mints the same id again."""
+    minted = uuid5(COMMANDS_NAMESPACE, f"program\n{asking.acting}\n{key}").hex if key else new_id()
+    done = carry_out(request, response, RegisterProgram, minted, body, asking, key=key, preview=preview)
+    response.headers["Location"] = f"/api/v1/programs/{minted}"
+    if preview:
+        response.status_code = 200
+    return done
+
+
+def charter(
+    request: Request,
+    response: Response,
+    body: JsonBody,
+    asking: Asking,
+    key: Key = None,
+    preview: Preview = False,
+) -> dict[str, Any]:
+    """Charter an affiliate under the code that the body names."""
+    code = body.get("code")
+    if not isinstance(code, str) or not re.fullmatch(REFERENCE.pattern, code) or len(code) > REFERENCE.max_length:
+        reason = {"code": "FIELD_MISSING", "message": "Name the affiliate's code.", "pointer": "/code", "details": {}}
+        raise Problem("INVALID_BODY", "The affiliate needs a code of letters, digits, dots and hyphens.", [reason])
+    rest = {name: value for name, value in body.items() if name != "code"}
+    done = carry_out(request, response, CharterAffiliate, code, rest, asking, key=key, preview=preview)
+    response.headers["Location"] = f"/api/v1/affiliates/{code}"
+    if preview:
+        response.status_code = 200
+    return done
+
+
+COMMAND_SCHEMAS: dict[str, dict[str, Any]] = {name: schema_of(command) for name, command in COMMANDS.items()}
+"""The bodies of all commands, for the OpenAPI document."""

@@ -1,0 +1,1 @@
+"""Loops and outside readers that follow the ledger."""

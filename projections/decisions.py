@@ -1,0 +1,148 @@
+"""Decisions: for each one what was decided, by whom, and the whole evaluation that it rests on (3.7)."""
+
+from datetime import date, datetime
+from typing import Any, Literal, LiteralString
+
+from msgspec.structs import replace
+
+from domain.decision import TierDecisionDeferred, TierDenied, TierGranted
+from domain.evidence import TierEligibilityEvaluated
+from domain.values import TextRef
+from projections.language import Question, ReadModel, Recorded, Row, columns, present, subject_of
+
+Outcome = Literal["evaluated", "granted", "denied", "deferred"]
+
+
+class Dossier(Row):
+    """One decision with its proof."""
+
+    decision_id: str
+    program_id: str
+    cycle_id: str | None = None
+    scheme: str
+    outcome: Outcome = "evaluated"
+    """evaluated: the proof is there, the decision comes with the next fact."""
+    kind: str | None = None
+    tier: str | None = None
+    label: str | None = None
+    decided_on: date
+    effective_on: date | None = None
+    expires_on: date | None = None
+    review_due_on: date | None = None
+    hold_until: date | None = None
+    deferred_until: date | None = None
+    deferral_no: int | None = None
+    missing: tuple[str, ...] = ()
+    appeal_by: date | None = None
+    decider: str | None = None
+    """Opaque id of the person who decided."""
+    reason: TextRef | None = None
+    """The rationale of a grant, the reasons of a denial or a deferral."""
+    evaluation_version: int
+    decision_version: int | None = None
+    """Versions in the program's stream of the two facts."""
+    position: int
+    recorded_at: datetime
+    evaluation: TierEligibilityEvaluated
+
+
+class Listed(Row):
+    """A decision in a list, with what the directory says of its program."""
+
+    dossier: Dossier
+    program_name: str | None
+    affiliate: str | None
+
+
+def _values(row: Dossier) -> tuple[Any, ...]:
+    return f"program:{row.program_id}", row.scheme, row.outcome, row.decided_on, row.position
+
+
+model = ReadModel(
+    "decisions",
+    Dossier,
+    aggregate="program",
+    columns=columns(program="text", scheme="text", outcome="text", decided_on="date", position="int8"),
+    values=_values,
+    key=lambda r: getattr(r.event, "decision_id", r.stream),
+)
+
+
+@model.on(TierEligibilityEvaluated)
+def _(row: Dossier | None, r: Recorded) -> Dossier:
+    e: TierEligibilityEvaluated = r.event
+    return Dossier(
+        decision_id=e.decision_id,
+        program_id=subject_of(r.stream),
+        cycle_id=e.cycle_id,
+        scheme=e.scheme,
+        decided_on=e.evaluation.day,
+        evaluation_version=r.version,
+        position=r.position,
+        recorded_at=r.recorded_at,
+        evaluation=e,
+    )
+
+
+def _decided(row: Dossier | None, r: Recorded, outcome: Outcome, **more: Any) -> Dossier:
+    e: TierGranted | TierDenied | TierDecisionDeferred = r.event
+    known: dict[str, Any] = {
+        "outcome": outcome,
+        "tier": e.tier,
+        "decided_on": e.decided_on,
+        "decider": e.decider,
+        "decision_version": r.version,
+        "position": r.position,
+        "recorded_at": r.recorded_at,
+    }
+    return replace(present(row, r), **known, **more)
+
+
+@model.on(TierGranted)
+def _(row: Dossier | None, r: Recorded) -> Dossier:
+    e: TierGranted = r.event
+    return _decided(
+        row,
+        r,
+        "granted",
+        kind=e.kind,
+        label=e.label,
+        effective_on=e.effective_on,
+        expires_on=e.expires_on,
+        review_due_on=e.review_due_on,
+        hold_until=e.hold_until,
+        reason=e.rationale,
+    )
+
+
+@model.on(TierDenied)
+def _(row: Dossier | None, r: Recorded) -> Dossier:
+    e: TierDenied = r.event
+    return _decided(row, r, "denied", missing=e.missing, appeal_by=e.appeal_by, reason=e.reasons)
+
+
+@model.on(TierDecisionDeferred)
+def _(row: Dossier | None, r: Recorded) -> Dossier:
+    e: TierDecisionDeferred = r.event
+    return _decided(
+        row, r, "deferred", missing=e.missing, deferred_until=e.until, deferral_no=e.deferral_no, reason=e.reason
+    )
+
+
+_LIVE: LiteralString = "(SELECT generation FROM read.progress WHERE model = 'decisions' AND live)"
+_DIRECTORY: LiteralString = "(SELECT generation FROM read.progress WHERE model = 'directory' AND live)"
+_LISTED: LiteralString = f"""SELECT d.body, p.name, p.affiliate FROM read.decisions d
+LEFT JOIN read.directory p ON p.generation = {_DIRECTORY} AND p.key = d.program AND p.to_position IS NULL
+WHERE d.generation = {_LIVE} AND d.outcome <> 'evaluated'"""
+LIST = Question(
+    "decisions, the latest first, by program, affiliate, year and name",
+    f"""{_LISTED}
+    AND (%(program)s::text IS NULL OR d.program = %(program)s)
+    AND (%(affiliate)s::text IS NULL OR p.affiliate = %(affiliate)s)
+    AND (%(year)s::int IS NULL OR d.decided_on BETWEEN make_date(%(year)s, 1, 1) AND make_date(%(year)s, 12, 31))
+    AND (%(q)s::text IS NULL OR strpos(p.folded, %(q)s) > 0)
+    AND (%(before)s::bigint IS NULL OR d.position < %(before)s)
+    AND (%(known)s::bigint IS NULL OR d.position <= %(known)s)
+ORDER BY d.position DESC LIMIT %(limit)s""",
+)
+ONE = Question("one decision", f"{_LISTED} AND d.key = %(decision_id)s")

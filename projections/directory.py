@@ -1,0 +1,243 @@
+"""The public directory: which program holds which tier, from when to when, and what was shown at any time (S0-25).
+
+Public facts only: never ratings, descriptions, plans or persons. A program keeps its row for good; what it holds on a
+day follows from dated facts, so that nobody is shown a day too long because a job has not run (H10). Rank orders
+programs within one scheme and never across schemes (A28, M23).
+"""
+
+import unicodedata
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, Literal, LiteralString
+
+from msgspec.structs import replace
+
+from domain.decision import TierGranted
+from domain.listing import (
+    ProgramListingApproved,
+    ProgramListingDeclined,
+    ProgramListingPaused,
+    ProgramListingResumed,
+    ProgramProfileAmended,
+    ProgramRegistered,
+)
+from domain.status import HistoricalStatusImported
+from projections.held import DayIn, Held, Span, Status, granted, imported, midnight, spans, statuses
+from projections.language import Index, Question, ReadModel, Recorded, Row, columns, present, subject_of
+
+
+class Partner(Row):
+    """One program as the public sees it."""
+
+    program_id: str
+    name: str
+    affiliate: str
+    jurisdiction: str
+    city: str
+    website: str | None = None
+    ages: tuple[int, int]
+    models: tuple[str, ...]
+    ein: str | None = None
+    listing: Literal["pending", "listed", "paused", "declined"]
+    held: tuple[Held, ...] = ()
+
+    def history(self) -> Iterator[Span]:
+        """All tiers held, scheme by scheme, in the order of their days."""
+        return spans(self.held)
+
+    def statuses(self, day_of: DayIn) -> tuple[Status, ...]:
+        """What it holds under each of its schemes, on the day that it is in the zone of each tier."""
+        return statuses(self.held, day_of)
+
+    def next_change_at(self, now: datetime) -> datetime | None:
+        """The next midnight at which one of its statuses changes, in UTC."""
+        days = {(day, s.held.zone) for s in self.history() for day in (s.since, s.until) if day}
+        return min((at for at in (midnight(*d) for d in days) if at > now), default=None)
+
+
+def folded(name: str) -> str:
+    """A name as names are compared and looked for: without case, one way to write each sign."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+
+
+def _lines(row: Partner) -> Iterator[tuple[Any, ...]]:
+    for n, span in enumerate(row.history()):
+        h = span.held
+        yield n, row.affiliate, row.listing, h.scheme, h.tier, h.label, h.rank, h.zone, span.since, span.until
+
+
+model = ReadModel(
+    "directory",
+    Partner,
+    aggregate="program",
+    versioned=True,
+    columns=columns(affiliate="text", listing="text", area="text", city="text", folded="text"),
+    values=lambda row: (row.affiliate, row.listing, folded(row.jurisdiction), folded(row.city), folded(row.name)),
+    index=Index(
+        "directory_spans",
+        columns(
+            ordinal="int4", affiliate="text", listing="text", scheme="text", tier="text", label="text", rank="int4",
+            zone="text", since="date", until="date",
+        ),
+        _lines,
+    ),
+)  # fmt: skip
+
+
+@model.on(ProgramRegistered)
+def _(row: Partner | None, r: Recorded) -> Partner:
+    e: ProgramRegistered = r.event
+    return Partner(
+        program_id=subject_of(r.stream),
+        name=e.display_name,
+        affiliate=e.affiliate,
+        jurisdiction=e.jurisdiction,
+        city=e.city,
+        website=e.website,
+        ages=e.ages,
+        models=e.models,
+        ein=e.ein,
+        listing="pending",
+    )
+
+
+@model.on(ProgramListingApproved)
+def _(row: Partner | None, r: Recorded) -> Partner:
+    return replace(present(row, r), listing="listed", affiliate=r.event.affiliate)
+
+
+@model.on(ProgramListingDeclined)
+def _(row: Partner | None, r: Recorded) -> Partner:
+    return replace(present(row, r), listing="declined")
+
+
+@model.on(ProgramListingPaused)
+def _(row: Partner | None, r: Recorded) -> Partner:
+    return replace(present(row, r), listing="paused")
+
+
+@model.on(ProgramListingResumed)
+def _(row: Partner | None, r: Recorded) -> Partner:
+    return replace(present(row, r), listing="listed")
+
+
+@model.on(ProgramProfileAmended)
+def _(row: Partner | None, r: Recorded) -> Partner:
+    e: ProgramProfileAmended = r.event
+    changes = {"website": e.website, "city": e.city, "ages": e.ages, "models": e.models}
+    return replace(present(row, r), **{name: value for name, value in changes.items() if value is not None})
+
+
+@model.on(TierGranted)
+def _(row: Partner | None, r: Recorded) -> Partner:
+    known = present(row, r)
+    return replace(known, held=(*known.held, granted(r)))
+
+
+@model.on(HistoricalStatusImported)
+def _(row: Partner | None, r: Recorded) -> Partner:
+    known = present(row, r)
+    return replace(known, held=(*known.held, imported(r)))
+
+
+class Members(Row):
+    """How many programs held a tier on a day."""
+
+    affiliate: str
+    scheme: str
+    tier: str
+    label: str
+    rank: int
+    members: int
+
+
+# The questions. A row is current while to_position is null; "as known" asks for the row that held at a position. The
+# day is the one asked about, or today in the zone of each tier.
+_LIVE: LiteralString = "(SELECT generation FROM read.progress WHERE model = 'directory' AND live)"
+_NOW: LiteralString = "{0}.to_position IS NULL"
+_THEN: LiteralString = (
+    "{0}.from_position <= %(known)s AND ({0}.to_position IS NULL OR {0}.to_position > %(known)s)"
+)
+_DAY: LiteralString = "coalesce(%(as_of)s::date, (%(now)s::timestamptz AT TIME ZONE s.zone)::date)"
+_SCOPE: LiteralString = """(%(affiliate)s::text IS NULL OR d.affiliate = %(affiliate)s)
+    AND (%(place)s::text IS NULL OR %(place)s IN (d.area, d.city))
+    AND (%(q)s::text IS NULL OR strpos(d.folded, %(q)s) > 0)"""
+_STANDING: LiteralString = f"""SELECT
+        coalesce(bool_or(x.active), false) AS active, count(*) > 0 AS ever,
+        min(x.scheme) FILTER (WHERE x.active) AS scheme,
+        (array_agg(x.rank ORDER BY x.scheme) FILTER (WHERE x.active))[1] AS rank,
+        coalesce(bool_or(x.active AND x.code = %(tier)s::text), false) AS holds,
+        coalesce(bool_or(NOT x.active AND x.code = %(tier)s::text), false) AS held
+    FROM (
+        SELECT DISTINCT ON (s.scheme) s.scheme, s.rank, s.scheme || '/' || s.tier AS code,
+            s.until IS NULL OR s.until > {_DAY} AS active
+        FROM read.directory_spans s
+        WHERE s.generation = d.generation AND s.key = d.key AND s.from_position = d.from_position
+            AND s.since <= {_DAY} AND (%(scheme)s::text IS NULL OR s.scheme = %(scheme)s)
+        ORDER BY s.scheme, active DESC, s.since DESC
+    ) AS x"""
+_STATUS: LiteralString = """CASE
+        WHEN %(tier)s::text IS NOT NULL AND %(status)s::text = 'expired' THEN h.held
+        WHEN %(tier)s::text IS NOT NULL THEN h.holds AND coalesce(%(status)s::text, 'active') = 'active'
+        WHEN %(status)s::text IS NULL THEN true
+        WHEN %(status)s::text = 'active' THEN h.active
+        WHEN %(status)s::text = 'expired' THEN h.ever AND NOT h.active
+        ELSE NOT h.ever END"""
+
+
+def _page(known: LiteralString, ranked: bool) -> LiteralString:
+    """One page of partners. Ranked: by rank within each scheme, those that hold nothing last ('~' sorts after codes)."""
+    place: LiteralString = "coalesce(h.scheme, '~'), coalesce(-h.rank, 0), d.folded, d.key" if ranked else "d.folded, d.key"
+    after: LiteralString = "(%(c1)s::text, %(c2)s::int, %(c3)s, %(c4)s)" if ranked else "(%(c3)s, %(c4)s)"
+    order: LiteralString = """coalesce(h.scheme, '~') COLLATE "C", coalesce(-h.rank, 0), d.folded, d.key""" if ranked else place
+    return f"""SELECT d.body, coalesce(h.scheme, '~'), coalesce(-h.rank, 0), d.folded, d.key
+FROM read.directory d CROSS JOIN LATERAL ({_STANDING}) AS h
+WHERE d.generation = {_LIVE} AND {known.replace("{0}", "d")} AND d.listing = 'listed'
+    AND {_SCOPE} AND {_STATUS}
+    AND (%(c4)s::text IS NULL OR ({place}) > {after})
+ORDER BY {order} LIMIT %(limit)s"""
+
+
+def _boundaries(column: LiteralString, known: LiteralString) -> LiteralString:
+    """The next day on which a span begins or ends, with the zones in which it may dawn first: midnights of one date lie
+    26 hours apart, so the first change has the earliest date or the date after it."""
+    due: LiteralString = f"""FROM read.directory_spans s
+    WHERE s.generation = {_LIVE} AND {known.replace("{0}", "s")} AND s.listing = 'listed'
+        AND (%(affiliate)s::text IS NULL OR s.affiliate = %(affiliate)s)
+        AND (%(scheme)s::text IS NULL OR s.scheme = %(scheme)s)
+        AND s.{column} >= (%(now)s::timestamptz AT TIME ZONE 'UTC')::date AND s.{column} > {_DAY}"""
+    return f"""SELECT DISTINCT s.{column} AS day, s.zone {due}
+        AND s.{column} <= (SELECT s.{column} + 1 {due} ORDER BY s.{column} LIMIT 1)"""
+
+
+def _next_change(known: LiteralString) -> LiteralString:
+    return f"{_boundaries('until', known)}\nUNION\n{_boundaries('since', known)}"
+
+
+def _members(known: LiteralString) -> LiteralString:
+    return f"""SELECT s.affiliate, s.scheme, s.tier, max(s.label), s.rank, count(DISTINCT s.key)
+FROM read.directory_spans s
+WHERE s.generation = {_LIVE} AND {known.replace("{0}", "s")} AND s.listing IN ('listed', 'paused')
+    AND s.since <= {_DAY} AND (s.until IS NULL OR s.until > {_DAY})
+    AND (%(affiliate)s::text IS NULL OR s.affiliate = %(affiliate)s)
+GROUP BY s.affiliate, s.scheme, s.tier, s.rank
+ORDER BY s.affiliate COLLATE "C", s.scheme COLLATE "C", s.rank DESC, s.tier COLLATE "C""""
+
+
+def _named(known: LiteralString) -> LiteralString:
+    return f"""SELECT d.body FROM read.directory d
+WHERE d.generation = {_LIVE} AND {known.replace("{0}", "d")} AND d.key = ANY(%(keys)s::text[])
+    AND d.listing IN ('listed', 'paused')
+ORDER BY array_position(%(keys)s::text[], d.key)"""
+
+
+BY_NAME = Question("partners in order of their names, now known", _page(_NOW, ranked=False))
+BY_NAME_THEN = Question("partners in order of their names, as known at a position", _page(_THEN, ranked=False))
+BY_RANK = Question("partners by rank within each scheme, now known", _page(_NOW, ranked=True))
+BY_RANK_THEN = Question("partners by rank within each scheme, as known at a position", _page(_THEN, ranked=True))
+NEXT_CHANGE = Question("on which day, in which zone, a status changes next", _next_change(_NOW))
+NEXT_CHANGE_THEN = Question("the same, as known at a position", _next_change(_THEN))
+MEMBERS = Question("how many programs hold each tier on a day", _members(_NOW))
+MEMBERS_THEN = Question("the same, as known at a position", _members(_THEN))
+NAMED = Question("partners by id, in the order asked for", _named(_NOW))
+NAMED_THEN = Question("the same, as known at a position", _named(_THEN))

@@ -31,6 +31,7 @@ COLLECTIONS = {
 """The part of the address that stands for each aggregate."""
 MINTED = (RegisterProgram,)
 """Commands that begin a stream whose id the server mints: they are posted to the collection."""
+CODE_SCHEMA = {"type": "string", "pattern": f"^{REFERENCE.pattern}$", "maxLength": REFERENCE.max_length}
 PREVIEW = "Answer what would be recorded, and record nothing."
 
 
@@ -190,17 +191,11 @@ def router() -> APIRouter:
         "/programs", register, status_code=201, operation_id="register-program", **_documented(RegisterProgram, "listing")
     )
     chartering = _documented(CharterAffiliate, "affiliate")
-    chartering["openapi_extra"] = {"requestBody": {"required": True, "content": {"application/json": {"schema": NEW_AFFILIATE}}}}
+    named = schema_of(CharterAffiliate)
+    named |= {"properties": {"code": CODE_SCHEMA, **named["properties"]}, "required": ["code", *named["required"]]}
+    chartering["openapi_extra"] = {"requestBody": {"required": True, "content": {"application/json": {"schema": named}}}}
     routes.add_api_route("/affiliates", charter, status_code=201, operation_id="new-affiliate", **chartering)
     return routes
-
-
-NEW_AFFILIATE: dict[str, Any] = {
-    "allOf": [
-        {"$ref": "#/components/schemas/CharterAffiliate"},
-        {"type": "object", "required": ["code"], "properties": {"code": {"type": "string", "pattern": REFERENCE.pattern}}},
-    ]
-}
 
 
 def register(

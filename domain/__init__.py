@@ -13,6 +13,7 @@ import msgspec
 
 from domain import (
     access,
+    admission,
     affiliate,
     assessment,
     assistance,
@@ -72,6 +73,7 @@ STAGES: tuple[Stage, ...] = (
     plan.stage,
     statement.stage,
     decision.stage,
+    admission.stage,
     status.stage,
     report.stage,
     correction.stage,

@@ -16,13 +16,12 @@ from domain.language import (
     Kind,
     Need,
     Outcomes,
-    ProgramCommand,
     Role,
     Stage,
     found,
     refusal,
 )
-from domain.membership import LEVEL_UNKNOWN, NO_ENTRY_BY_APPLICATION, MembershipApplicationAccepted, pending
+from domain.membership import LEVEL_UNKNOWN
 from domain.policy.evaluate import gaps
 from domain.policy.model import Moment, Policy, Tier
 from domain.program import ENDED, Cycle, Decision, Holding, Phase, Program, with_cycle
@@ -46,7 +45,6 @@ TIER_ABOVE_ELIGIBILITY = refusal(
     Kind.INVALID,
     "The evidence does not carry {tier}; it carries {computed}. Missing: {missing}.",
 )
-CRITERIA_NOT_MET = refusal("CRITERIA_NOT_MET", Kind.INVALID, "The criteria of {tier} are not met. Missing: {missing}.")
 DENIAL_AGAINST_EVIDENCE = refusal(
     "DENIAL_AGAINST_EVIDENCE", Kind.INVALID, "The evidence carries {tier}; it cannot be denied for lack of it."
 )
@@ -139,13 +137,6 @@ class TierDecisionDeferred(Event):
     reason: TextRef
 
 
-class AcceptMembershipApplication(ProgramCommand):
-    """Accept an application; that decides the entry tier, in the name of whoever accepts (M14)."""
-
-    by: ClassVar[tuple[Role, ...]] = (Role.AFFILIATE_ADMIN,)
-    scheme: Code
-
-
 class DecideTier(CycleCommand):
     """Grant a tier that the evidence carries."""
 
@@ -178,7 +169,7 @@ def missing_for(evaluated: TierEligibilityEvaluated, tier: str) -> tuple[str, ..
     return tuple(dict.fromkeys(m for g in found_gaps for m in (g.missing or (g.criterion,))))
 
 
-def _granted(
+def granted_facts(
     policy: Policy, tier: Tier, evaluated: TierEligibilityEvaluated, *, kind: str, effective_on: date, decider: str
 ) -> TierGranted:
     """The publishable facts of a grant. A transitional or unassessed tier has no term of its own."""
@@ -208,35 +199,6 @@ def _granted(
         decider=decider,
         evaluation=evaluated.through_version + 1,
     )
-
-
-@stage.decide(AcceptMembershipApplication)
-def accept(p: Program, c: AcceptMembershipApplication, ctx: Context) -> Outcomes:
-    """The acceptance is the decision on the entry tier; its criteria must hold (M14, S4-13)."""
-    membership = pending(p, c.scheme)
-    policy: Policy = ctx.shelf.policy(membership.policy)
-    entry = found(policy.entry, NO_ENTRY_BY_APPLICATION, scheme=c.scheme)
-    tier = found(policy.tier(entry.level), LEVEL_UNKNOWN, level=entry.level, levels=[])
-    today = ctx.today(policy.timezone)
-    accepted_at = p.version + 1
-    accepted = replace(membership, state="accepted", accepted=accepted_at)
-    then = replace(p, version=accepted_at, memberships={**p.memberships, c.scheme: accepted})
-    evaluated = appraise(
-        then,
-        ctx.shelf,
-        scheme=c.scheme,
-        policy_ref=membership.policy,
-        cycle_id=None,
-        day=today,
-        moment="application",
-        decision_id=ctx.mint(),
-    )
-    carried = evaluated.evaluation.of(tier.code).result == "true"
-    need = Need()
-    need(carried, CRITERIA_NOT_MET, tier=tier.label, missing=missing_for(evaluated, tier.code))
-    need.settle()
-    granted = _granted(policy, tier, evaluated, kind="initial", effective_on=today, decider=ctx.person)
-    return [MembershipApplicationAccepted(scheme=c.scheme), evaluated, granted]
 
 
 def _decidable(need: Need, p: Program, cycle: Cycle, tier: Tier, policy: Policy) -> Moment:
@@ -300,7 +262,7 @@ def grant(p: Program, c: DecideTier, ctx: Context) -> Outcomes:
     need(carried, TIER_ABOVE_ELIGIBILITY, tier=tier.label, computed=evaluation.computed, missing=missing)
     need.settle()
     effective_on = _effective(cycle, policy, tier, evaluation.day)
-    granted = _granted(policy, tier, evaluated, kind=cycle.kind, effective_on=effective_on, decider=ctx.person)
+    granted = granted_facts(policy, tier, evaluated, kind=cycle.kind, effective_on=effective_on, decider=ctx.person)
     held = standing(p.holdings, cycle.scheme, effective_on)
     if cycle.kind == "renewal" and policy.term.length and held.holding and held.status == "active":
         anchor = policy.renewal and policy.renewal.anchor == "previous_expiry_if_in_window"

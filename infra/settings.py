@@ -70,6 +70,7 @@ class Settings(BaseSettings):
         env_prefix="NQMS_",
         env_ignore_empty=True,
         extra="ignore",
+        use_attribute_docstrings=True,
         frozen=True,
         hide_input_in_errors=True,  # a refused address may hold a password
     )

@@ -60,6 +60,10 @@ def folded(name: str) -> str:
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
 
 
+def _values(row: Partner) -> tuple[Any, ...]:
+    return row.affiliate, row.listing, folded(row.jurisdiction), folded(row.city), row.name, folded(row.name)
+
+
 def _lines(row: Partner) -> Iterator[tuple[Any, ...]]:
     for n, span in enumerate(row.history()):
         h = span.held
@@ -71,8 +75,8 @@ model = ReadModel(
     Partner,
     aggregate="program",
     versioned=True,
-    columns=columns(affiliate="text", listing="text", area="text", city="text", folded="text"),
-    values=lambda row: (row.affiliate, row.listing, folded(row.jurisdiction), folded(row.city), folded(row.name)),
+    columns=columns(affiliate="text", listing="text", area="text", city="text", name="text", folded="text"),
+    values=_values,
     index=Index(
         "directory_spans",
         columns(
@@ -155,9 +159,7 @@ class Members(Row):
 # day is the one asked about, or today in the zone of each tier.
 _LIVE: LiteralString = "(SELECT generation FROM read.progress WHERE model = 'directory' AND live)"
 _NOW: LiteralString = "{0}.to_position IS NULL"
-_THEN: LiteralString = (
-    "{0}.from_position <= %(known)s AND ({0}.to_position IS NULL OR {0}.to_position > %(known)s)"
-)
+_THEN: LiteralString = "{0}.from_position <= %(known)s AND ({0}.to_position IS NULL OR {0}.to_position > %(known)s)"
 _DAY: LiteralString = "coalesce(%(as_of)s::date, (%(now)s::timestamptz AT TIME ZONE s.zone)::date)"
 _SCOPE: LiteralString = """(%(affiliate)s::text IS NULL OR d.affiliate = %(affiliate)s)
     AND (%(place)s::text IS NULL OR %(place)s IN (d.area, d.city))
@@ -187,9 +189,13 @@ _STATUS: LiteralString = """CASE
 
 def _page(known: LiteralString, ranked: bool) -> LiteralString:
     """One page of partners. Ranked: by rank within each scheme, those that hold nothing last ('~' sorts after codes)."""
-    place: LiteralString = "coalesce(h.scheme, '~'), coalesce(-h.rank, 0), d.folded, d.key" if ranked else "d.folded, d.key"
+    place: LiteralString = (
+        "coalesce(h.scheme, '~'), coalesce(-h.rank, 0), d.folded, d.key" if ranked else "d.folded, d.key"
+    )
     after: LiteralString = "(%(c1)s::text, %(c2)s::int, %(c3)s, %(c4)s)" if ranked else "(%(c3)s, %(c4)s)"
-    order: LiteralString = """coalesce(h.scheme, '~') COLLATE "C", coalesce(-h.rank, 0), d.folded, d.key""" if ranked else place
+    order: LiteralString = (
+        """coalesce(h.scheme, '~') COLLATE "C", coalesce(-h.rank, 0), d.folded, d.key""" if ranked else place
+    )
     return f"""SELECT d.body, coalesce(h.scheme, '~'), coalesce(-h.rank, 0), d.folded, d.key
 FROM read.directory d CROSS JOIN LATERAL ({_STANDING}) AS h
 WHERE d.generation = {_LIVE} AND {known.replace("{0}", "d")} AND d.listing = 'listed'
@@ -221,7 +227,7 @@ WHERE s.generation = {_LIVE} AND {known.replace("{0}", "s")} AND s.listing IN ('
     AND s.since <= {_DAY} AND (s.until IS NULL OR s.until > {_DAY})
     AND (%(affiliate)s::text IS NULL OR s.affiliate = %(affiliate)s)
 GROUP BY s.affiliate, s.scheme, s.tier, s.rank
-ORDER BY s.affiliate COLLATE "C", s.scheme COLLATE "C", s.rank DESC, s.tier COLLATE "C""""
+ORDER BY s.affiliate COLLATE "C", s.scheme COLLATE "C", s.rank DESC, s.tier COLLATE "C" """
 
 
 def _named(known: LiteralString) -> LiteralString:

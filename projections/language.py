@@ -156,7 +156,7 @@ class ReadModel(Generic[R]):
         """Of which kind of stream it reads, None for all: there it stops at facts of types not known yet."""
         self.columns, self.values, self.index = columns, values, index
         self.key, self.versioned, self.once = key, versioned, once
-        self.arms: dict[type[Event], Arm] = {}
+        self.arms: dict[type[object], Arm] = {}
         """How each type of fact changes the row."""
         self.wanted: set[str] = set()
         """The same types by name, without version: older versions are raised to the present one before folding."""
@@ -185,7 +185,8 @@ class ReadModel(Generic[R]):
 
     def fold(self, row: R | None, recorded: Recorded) -> R | None:
         """The row after one more fact; the same row if the fact is of no concern."""
-        arm = self.arms.get(type(recorded.event))
+        event: object = recorded.event
+        arm = self.arms.get(type(event))
         return row if arm is None else arm(row, recorded)
 
     def dump(self, row: R) -> str:

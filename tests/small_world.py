@@ -21,10 +21,11 @@ from domain.access import (
     gates_of,
 )
 from domain.access import gates_met as met_of
+from domain.admission import AcceptMembershipApplication
 from domain.affiliate import AppointStaff, CharterAffiliate, DelegateDecisions
 from domain.assessment import RateItem, RecordNarrative, SubmitAssessment
 from domain.assistance import AssignTaProvider, CompleteNeedsAssessment, RequestTechnicalAssistance
-from domain.decision import AcceptMembershipApplication, DecideTier
+from domain.decision import DecideTier
 from domain.determination import ConfirmItems, RecordDetermination, RuleNotApplicable, gaps
 from domain.documents import LinkDocument, RecordScan, UploadDocument
 from domain.impartiality import AssignDecider, AssignReviewer, DeclareConflict

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from domain import COMMANDS, EVENTS, evolve, initial
+from domain import EVENTS, evolve, initial
 from domain.evidence import rederive
 from domain.language import REFUSALS, Event, Refusal, Shelf
 from domain.program import ENDED, Program
@@ -36,8 +36,6 @@ GATES = {
 }
 """Every other cycle asks for the listing alone."""
 CITES = ("document_id", "by_document_id", "documents", "evidence_seen", "scan_document_id", "authority_document_id")
-AT_END = {"dedicated", "expert", "partner", "model", "full"}
-"""The tiers that are granted when a cycle ends."""
 
 
 def name(event: Any) -> str:
@@ -62,7 +60,7 @@ class Story:
     mode: str = ""
     goals: dict[str, tuple[str, ...]] = field(default_factory=dict)
     months: int | None = None
-    """Of the adopted plan."""
+    """Of the adopted plan; a finding made after its adoption makes it a draft again."""
     statement: Any = None
     """The receipt that stands."""
     said: set[str] = field(default_factory=set)
@@ -83,9 +81,9 @@ class Story:
         return bool(applicable) and len(met) * 100 >= percent * len(applicable)
 
 
-def tell(history: list[Event]) -> dict[str, Story]:
+def tell(history: list[Any]) -> dict[str, Story]:
     """The cycles of a program; acts that were withdrawn have not happened."""
-    undone = {e.withdrawn for e in history if name(e) == "ActWithdrawn"}  # pyright: ignore[reportAttributeAccessIssue]
+    undone = {e.withdrawn for e in history if name(e) == "ActWithdrawn"}
     stories: dict[str, Story] = {}
     for version, event in enumerate(history, 1):
         cycle_id = getattr(event, "cycle_id", None)
@@ -114,9 +112,10 @@ def _add(s: Story, e: Any) -> None:
         case "TierDenied":
             s.decided = True
         case "TierGranted":
-            s.decided = s.decided or e.tier in AT_END
+            s.decided = s.decided or e.granted_at == "cycle_end"
         case _:
-            _add_answer(s, e) or _add_review(s, e)  # pyright: ignore[reportUnusedExpression]
+            if not (_add_answer(s, e) or _add_plan(s, e)):
+                _add_review(s, e)
 
 
 def _forget(s: Story, *item_ids: str) -> None:
@@ -148,7 +147,20 @@ def _add_answer(s: Story, e: Any) -> bool:
     return True
 
 
-def _add_review(s: Story, e: Any) -> bool:
+def _add_plan(s: Story, e: Any) -> bool:
+    match name(e):
+        case "ImprovementGoalSet":
+            s.goals[e.goal_id] = e.item_ids
+        case "ImprovementGoalDropped":
+            del s.goals[e.goal_id]
+        case "ImprovementPlanAdopted":
+            s.months = e.months
+        case _:
+            return False
+    return True
+
+
+def _add_review(s: Story, e: Any) -> None:
     match name(e):
         case "ReviewerAssigned":
             s.reviewers.append(e.person)
@@ -156,16 +168,13 @@ def _add_review(s: Story, e: Any) -> bool:
             s.mode = "exception" if e.exception else e.mode
         case "ItemsConfirmed":
             s.practice |= {i: _stands(s.answers.get(i)) for i in e.item_ids}
+            s.months = None
         case "ItemDeterminationRecorded":
             s.practice[e.item_id] = "not_verified" if e.outcome == "not_verified" else _stands(e.rating)
+            s.months = None
         case "NotApplicableRuled":
             s.practice[e.item_id] = "not_applicable" if e.accepted else "no"
-        case "ImprovementGoalSet":
-            s.goals[e.goal_id] = e.item_ids
-        case "ImprovementGoalDropped":
-            del s.goals[e.goal_id]
-        case "ImprovementPlanAdopted":
-            s.months = e.months
+            s.months = None
         case "StatementOfAccuracyReceived":
             s.statement = e
         case "StatementOfAccuracyVoided":
@@ -175,15 +184,14 @@ def _add_review(s: Story, e: Any) -> bool:
         case "SupportCompleted" | "OtherRequirementsConfirmed":
             s.said.add(name(e))
         case _:
-            return False
-    return True
+            pass
 
 
 def _stands(rating: Rating | None) -> Any:
     return rating.quality if rating and rating.in_practice == "yes" else "no"
 
 
-def earned(history: list[Event], cycle_id: str | None, scheme: str, day: date) -> set[str]:
+def earned(history: list[Any], cycle_id: str | None, scheme: str, day: date) -> set[str]:
     """The tiers of the small world's policies that a program has earned, by what its events say."""
     s = tell(history).get(cycle_id or "", Story())
     applied: Any = next((e for e in reversed(history) if name(e) == "MembershipApplicationSubmitted"), None)
@@ -219,7 +227,7 @@ def _years(day: date, years: int) -> date:
     return day.replace(year=day.year + years, day=28 if leap else day.day)
 
 
-def held(history: list[Event], scheme: str, day: date) -> tuple[str, str | None]:
+def held(history: list[Any], scheme: str, day: date) -> tuple[str, str | None]:
     """What a program holds on a day by its dated facts: the last decision that took effect rules; imports come before."""
     facts: list[Any] = [e for e in history if getattr(e, "scheme", None) == scheme]
     native = [e for e in facts if name(e) == "TierGranted"]
@@ -251,7 +259,7 @@ class Watch:
 
     def __init__(self, shelf: Shelf, program_id: str) -> None:
         self.shelf, self.program_id = shelf, program_id
-        self.history: list[Event] = []
+        self.history: list[Any] = []
         self.written: list[bytes] = []
         self.uploaded: dict[str, str] = {}
         self.frozen: set[str] = set()
@@ -275,9 +283,9 @@ class Watch:
             self._judge(before, event)
         self._states(before, after)
 
-    def _cites(self, event: Event) -> None:
+    def _cites(self, event: Any) -> None:
         if name(event) == "DocumentUploaded":
-            self.uploaded[event.document_id] = event.digest  # pyright: ignore[reportAttributeAccessIssue]
+            self.uploaded[event.document_id] = event.digest
             return
         for place in (event, getattr(event, "signature", None)):
             for key in CITES:
@@ -305,7 +313,7 @@ class Watch:
             self._gates(story.access.gates if story.access else {})
 
     def _gates(self, gates: dict[str, tuple[int, ...]]) -> None:
-        undone = {e.withdrawn for e in self.history if name(e) == "ActWithdrawn"}  # pyright: ignore[reportAttributeAccessIssue]
+        undone = {e.withdrawn for e in self.history if name(e) == "ActWithdrawn"}
         for gate, versions in gates.items():
             assert versions, f"nothing meets the gate {gate}"
             kinds = {name(self.history[v - 1]) for v in versions}
@@ -338,15 +346,15 @@ class Watch:
         assert not story.decided, "a cycle was decided twice"
         assert not story.withdrawn, "a cycle was decided that the program withdrew"
         assert event.decider not in story.reviewers, "a reviewer decided"
-        mine = {e.ta_id for e in self.history if getattr(e, "purpose", "") == "nqms" and e.cycle_id == event.cycle_id}  # pyright: ignore[reportAttributeAccessIssue]
-        undone = {e.withdrawn for e in self.history if name(e) == "ActWithdrawn"}  # pyright: ignore[reportAttributeAccessIssue]
-        coached = {
-            e.consultant  # pyright: ignore[reportAttributeAccessIssue]
+        mine = {e.ta_id for e in self.history if getattr(e, "purpose", "") == "nqms" and e.cycle_id == event.cycle_id}
+        undone = {e.withdrawn for e in self.history if name(e) == "ActWithdrawn"}
+        coached: set[Any] = {
+            e.consultant
             for v, e in enumerate(self.history, 1)
-            if name(e) == "TechnicalAssistanceProviderAssigned" and v not in undone and e.ta_id in mine  # pyright: ignore[reportAttributeAccessIssue]
+            if name(e) == "TechnicalAssistanceProviderAssigned" and v not in undone and e.ta_id in mine
         }
         assert event.decider not in coached, "a consultant decided"
-        if event.tier in AT_END and story.scheme in ("full", "member"):
+        if getattr(event, "granted_at", "cycle_end") == "cycle_end" and story.scheme in ("full", "member"):
             assert story.statement, "decided before the statement was received"
             stands = stated(before, before.cycles[event.cycle_id])
             assert story.statement.covers == stands, "the statement covers something else than what was decided on"
@@ -371,10 +379,10 @@ class Watch:
         assert all(msgspec.msgpack.encode(kept) == then for kept, then in self.kept), "an earlier state changed"
         again: Program = initial("program", self.program_id)
         for version, (event, written) in enumerate(zip(self.history, self.written, strict=True), 1):
-            read = msgspec.json.decode(written, type=EVENTS[event.published_name()])
+            read: Any = msgspec.json.decode(written, type=EVENTS[event.published_name()])
             assert read == event
             if name(read) == "TierEligibilityEvaluated":
-                different = rederive(again, self.shelf, read)  # pyright: ignore[reportArgumentType]
+                different = rederive(again, self.shelf, read)
                 assert different == [], f"derived again, the evaluation differs in {different}"
             again = evolve(again, read, version)
         assert again == state, "folded from the beginning, the state is another"
@@ -399,8 +407,3 @@ def fit(event: Event) -> bytes:
     written = msgspec.json.encode(event)
     assert msgspec.json.decode(written, type=type(event)) == event
     return written
-
-
-def known(kinds: Iterable[str]) -> bool:
-    """Whether all are names of requests."""
-    return set(kinds) <= set(COMMANDS)

@@ -1,0 +1,195 @@
+"""The tables of the read models: how rows are loaded, written and compared. The SQL follows from each model's columns.
+
+Table and column names come from the code of the read models, never from outside.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, LiteralString, cast
+
+import msgspec
+
+from infra.database import Connection
+from projections.language import Index, Parked, ReadModel
+
+Changes = Mapping[str, Sequence[tuple[int, Any]]]
+"""For each key the states that its row took on, with the position from which each holds."""
+Line = tuple[Any, ...]
+_SHOWN = 100
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Where the live rows and a rebuild do not agree: which model, key and field."""
+
+    model: str
+    key: str
+    field: str
+
+    def __str__(self) -> str:
+        return f"{self.model}: {self.key}: {self.field}"
+
+
+@dataclass(frozen=True)
+class _Table:
+    """One table with its columns and their PostgreSQL types, in the order in which lines are written."""
+
+    name: LiteralString
+    columns: dict[str, LiteralString]
+
+    @property
+    def listed(self) -> LiteralString:
+        return cast("LiteralString", ", ".join(self.columns))
+
+    def copy_in(self, connection: Connection, lines: Sequence[Line]) -> None:
+        """Add lines, many at once."""
+        if not lines:
+            return
+        with connection.cursor() as cursor:
+            statement: LiteralString = f"COPY read.{self.name} ({self.listed}) FROM STDIN (FORMAT BINARY)"
+            with cursor.copy(statement) as copy:
+                copy.set_types(list(self.columns.values()))
+                for line in lines:
+                    copy.write_row(line)
+
+
+class ReadTable:
+    """The table of one read model, with the table of its index where it has one."""
+
+    def __init__(self, model: ReadModel[Any]) -> None:
+        self.model = model
+        known: dict[str, LiteralString] = {"generation": "int4", "key": "text"}
+        if model.versioned:
+            known |= {"from_position": "int8", "to_position": "int8"}
+        self._main = _Table(model.name, known | {c.name: c.type for c in model.columns} | {"body": "text"})
+        self._index: Index[Any] | None = model.index
+        self._tables = [self._main]
+        if model.index:
+            self._tables.append(_Table(model.index.table, known | {c.name: c.type for c in model.index.columns}))
+
+    # --- rows -----------------------------------------------------------------------------------------------------
+
+    def load(self, connection: Connection, generation: int, keys: Iterable[str]) -> dict[str, Any]:
+        """The current rows of some keys."""
+        current: LiteralString = " AND to_position IS NULL" if self.model.versioned else ""
+        query: LiteralString = f"SELECT key, body FROM read.{self._main.name} WHERE generation = %s AND key = ANY(%s)"
+        cursor = connection.execute(query + current, (generation, list(keys)), binary=True)
+        return {key: self.model.load(body) for key, body in cast("list[tuple[str, str]]", cursor.fetchall())}
+
+    def store(self, connection: Connection, generation: int, changes: Changes, known: Iterable[str]) -> None:
+        """Write what rows became. ``known``: the keys that have a row so far, whose lines are ended or replaced."""
+        replaced = [key for key in known if key in changes]
+        if replaced:
+            self._end(connection, generation, replaced, [changes[key][0][0] for key in replaced])
+        self.add(connection, generation, changes)
+
+    def add(self, connection: Connection, generation: int, changes: Changes) -> None:
+        """Write rows of keys that have none."""
+        main: list[Line] = []
+        index: list[Line] = []
+        for key, states in changes.items():
+            for place, row in self._places(generation, key, states):
+                main.append((*place, *self.model.values(row), self.model.dump(row)))
+                if self._index:
+                    index += [(*place, *line) for line in self._index.lines(row)]
+        for table, lines in zip(self._tables, (main, index), strict=False):
+            table.copy_in(connection, lines)
+
+    def _places(self, generation: int, key: str, states: Sequence[tuple[int, Any]]) -> Iterator[tuple[Line, Any]]:
+        if not self.model.versioned:
+            if states[-1][1] is not None:
+                yield (generation, key), states[-1][1]
+            return
+        ends = [*(position for position, _ in states[1:]), None]
+        for (position, row), end in zip(states, ends, strict=True):
+            if row is not None:
+                yield (generation, key, position, end), row
+
+    def _end(self, connection: Connection, generation: int, keys: list[str], positions: list[int]) -> None:
+        for table in self._tables:
+            if self.model.versioned:
+                update: LiteralString = f"""UPDATE read.{table.name} t SET to_position = ended.position
+FROM unnest(%s::text[], %s::bigint[]) AS ended(key, position)
+WHERE t.generation = %s AND t.key = ended.key AND t.to_position IS NULL"""
+                connection.execute(update, (keys, positions, generation))
+            else:
+                delete: LiteralString = f"DELETE FROM read.{table.name} WHERE generation = %s AND key = ANY(%s)"
+                connection.execute(delete, (generation, keys))
+
+    def drop_others(self, connection: Connection, generation: int) -> None:
+        """Delete every generation but one."""
+        for table in self._tables:
+            delete: LiteralString = f"DELETE FROM read.{table.name} WHERE generation <> %s"
+            connection.execute(delete, (generation,))
+        kept = (self.model.name, generation)
+        connection.execute("DELETE FROM read.parked WHERE model = %s AND generation <> %s", kept)
+        connection.execute("DELETE FROM read.progress WHERE model = %s AND generation <> %s", kept)
+
+    # --- what waits -----------------------------------------------------------------------------------------------
+
+    def parked(self, connection: Connection, generation: int) -> list[Parked]:
+        """The facts that wait, in the order of their positions."""
+        cursor = connection.execute(
+            "SELECT key, position, reason FROM read.parked WHERE model = %s AND generation = %s ORDER BY position",
+            (self.model.name, generation),
+        )
+        return [Parked(*line) for line in cast("list[tuple[str, int, str]]", cursor.fetchall())]
+
+    def park(self, connection: Connection, generation: int, parked: Sequence[Parked]) -> None:
+        """Let facts wait."""
+        if parked:
+            with connection.cursor() as cursor:
+                cursor.executemany(
+                    "INSERT INTO read.parked (model, generation, key, position, reason) VALUES (%s, %s, %s, %s, %s)",
+                    [(self.model.name, generation, p.key, p.position, p.reason) for p in parked],
+                )
+
+    def unpark(self, connection: Connection, generation: int) -> None:
+        """Nothing waits any more."""
+        connection.execute("DELETE FROM read.parked WHERE model = %s AND generation = %s", (self.model.name, generation))
+
+    # --- comparing ------------------------------------------------------------------------------------------------
+
+    def differences(self, connection: Connection, live: int, rebuilt: int) -> list[Difference]:
+        """Every field in which two generations differ, of the first hundred lines that do."""
+        found: list[Difference] = []
+        for table in self._tables:
+            identity = [c for c in ("key", "from_position", "ordinal") if c in table.columns]
+            rest = [c for c in table.columns if c not in ("generation", *identity)]
+            for line in self._unequal(connection, table, identity, rest, live, rebuilt):
+                found += self._named(table, line[0], rest, line[1:])
+        return list(dict.fromkeys(found))
+
+    def _unequal(
+        self, connection: Connection, table: _Table, identity: list[str], rest: list[str], live: int, rebuilt: int
+    ) -> list[Line]:
+        """Lines that differ: key, whether it is live, whether it is rebuilt, the other columns of both."""
+        both = cast("LiteralString", ", ".join(f"a.{c}, b.{c}" for c in rest))
+        a, b = (cast("LiteralString", "(" + ", ".join(f"{side}.{c}" for c in rest) + ")") for side in "ab")
+        query: LiteralString = f"""SELECT key, a.generation IS NOT NULL, b.generation IS NOT NULL, {both}
+FROM (SELECT * FROM read.{table.name} WHERE generation = %s) AS a
+FULL JOIN (SELECT * FROM read.{table.name} WHERE generation = %s) AS b
+    USING ({cast("LiteralString", ", ".join(identity))})
+WHERE a.generation IS NULL OR b.generation IS NULL OR {a} IS DISTINCT FROM {b}
+ORDER BY key LIMIT {_SHOWN}"""
+        return connection.execute(query, (live, rebuilt)).fetchall()
+
+    def _named(self, table: _Table, key: str, rest: list[str], line: Line) -> Iterator[Difference]:
+        is_live, is_rebuilt, *values = line
+        if not (is_live and is_rebuilt):
+            yield Difference(table.name, key, "live only" if is_live else "missing")
+            return
+        for column, one, other in zip(rest, values[::2], values[1::2], strict=True):
+            if one == other:
+                continue
+            for field in _fields(one, other) if column == "body" else [column]:
+                yield Difference(table.name, key, field)
+
+
+def _fields(one: str, other: str) -> list[str]:
+    """The fields in which two bodies differ; "body" if one of them is no body at all, or differs in bytes alone."""
+    try:
+        a, b = (msgspec.json.decode(body, type=dict[str, Any]) for body in (one, other))
+    except msgspec.DecodeError:
+        return ["body"]
+    return sorted(name for name in {*a, *b} if a.get(name) != b.get(name)) or ["body"]

@@ -1,0 +1,15 @@
+"""Read models: what is shown, folded out of the ledger and out of nothing else."""
+
+from typing import Any
+
+from projections import audit_trail, decisions, directory, expiry, workspace
+from projections.language import ReadModel
+
+READ_MODELS: tuple[ReadModel[Any], ...] = (
+    directory.model,
+    expiry.model,
+    audit_trail.model,
+    decisions.model,
+    workspace.model,
+)
+"""Every read model there is. A new one is a module and a line here."""

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import uuid5
 
 import msgspec
@@ -140,8 +140,7 @@ def _endpoint(command: type[Command]) -> Callable[..., dict[str, Any]]:
         key: Key = None,
         preview: Preview = False,
     ) -> dict[str, Any]:
-        options = {"if_match": if_match, "key": key, "preview": preview}
-        return carry_out(request, response, command, id, body, asking, **options)
+        return carry_out(request, response, command, id, body, asking, if_match=if_match, key=key, preview=preview)
 
     return endpoint
 
@@ -188,12 +187,18 @@ def router() -> APIRouter:
             name = kebab(command.__name__)
             routes.add_api_route(path, _endpoint(command), operation_id=name, **_documented(command, stage))
     routes.add_api_route(
-        "/programs", register, status_code=201, operation_id="register-program", **_documented(RegisterProgram, "listing")
+        "/programs",
+        register,
+        status_code=201,
+        operation_id="register-program",
+        **_documented(RegisterProgram, "listing"),
     )
     chartering = _documented(CharterAffiliate, "affiliate")
     named = schema_of(CharterAffiliate)
     named |= {"properties": {"code": CODE_SCHEMA, **named["properties"]}, "required": ["code", *named["required"]]}
-    chartering["openapi_extra"] = {"requestBody": {"required": True, "content": {"application/json": {"schema": named}}}}
+    chartering["openapi_extra"] = {
+        "requestBody": {"required": True, "content": {"application/json": {"schema": named}}}
+    }
     routes.add_api_route("/affiliates", charter, status_code=201, operation_id="new-affiliate", **chartering)
     return routes
 
@@ -226,8 +231,8 @@ def charter(
     """Charter an affiliate under the code that the body names."""
     code = body.get("code")
     if not isinstance(code, str) or not re.fullmatch(REFERENCE.pattern, code) or len(code) > REFERENCE.max_length:
-        reason = {"code": "FIELD_MISSING", "message": "Name the affiliate's code.", "pointer": "/code", "details": {}}
-        raise Problem("INVALID_BODY", "The affiliate needs a code of letters, digits, dots and hyphens.", [reason])
+        missing: dict[str, Any] = {"code": "FIELD_MISSING", "message": "Name the affiliate's code.", "pointer": "/code"}
+        raise Problem("INVALID_BODY", "The affiliate needs a code of letters, digits, dots and hyphens.", [missing])
     rest = {name: value for name, value in body.items() if name != "code"}
     done = carry_out(request, response, CharterAffiliate, code, rest, asking, key=key, preview=preview)
     response.headers["Location"] = f"/api/v1/affiliates/{code}"

@@ -1,9 +1,9 @@
 """Who may read what: names and words come out of the vault only here, only for those entitled, when answering."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from api.identity import Visitor
 from api.problems import Problem
@@ -48,12 +48,39 @@ class Disclosure:
         # Names first: a text that somebody wrote is shown as written, whatever it looks like.
         return [TEXT_MARKER.sub(text, PERSON_ID.sub(name, sentence)) for sentence in sentences]
 
+    def reveal(self, value: Any) -> Any:
+        """Plain data with every string in it told as above; keys stay as they are."""
+        found: list[str] = []
+        _strings(value, found)
+        return _replaced(value, dict(zip(found, self.told(found), strict=True)))
+
     def names(self, person_ids: Iterable[str]) -> dict[str, str]:
         """The names of people, by id."""
         asked = set(person_ids)
         known = self.vault.people(asked) if asked else {}
         found = {one: record.name if record else ERASED for one, record in known.items()}
         return {one: found.get(one, one) for one in asked}
+
+
+def _strings(value: Any, found: list[str]) -> None:
+    if isinstance(value, str):
+        found.append(value)
+    elif isinstance(value, Mapping):
+        for one in cast("Mapping[str, Any]", value).values():
+            _strings(one, found)
+    elif isinstance(value, (list, tuple)):
+        for one in cast("list[Any]", value):
+            _strings(one, found)
+
+
+def _replaced(value: Any, told: Mapping[str, str]) -> Any:
+    if isinstance(value, str):
+        return told[value]
+    if isinstance(value, Mapping):
+        return {name: _replaced(one, told) for name, one in cast("Mapping[str, Any]", value).items()}
+    if isinstance(value, (list, tuple)):
+        return [_replaced(one, told) for one in cast("list[Any]", value)]
+    return value
 
 
 def held_parts(service: Service, state: Any, asking: Visitor) -> frozenset[Role]:

@@ -49,10 +49,10 @@ def explain(
     """
     told = Told(ledger, program_id, upto_position)
     if decision:
-        found = [d for d in told.decisions() if d.event.decision_id == decision]  # pyright: ignore[reportAttributeAccessIssue]
+        found = [(version, event) for version, event in told.decisions() if event.decision_id == decision]
         if not found:
             raise Problem("NOT_FOUND", f"The program has no decision {decision}.")
-        return _About(told, as_of).decided(found[0])
+        return _About(told, as_of).decided(*found[0])
     return _About(told, as_of).tier(tier) if tier else _About(told, as_of).standing()
 
 
@@ -103,32 +103,36 @@ class _About:
                 return self.held(now.holding)
             past = past or now.holding
         last = next((d for d in reversed(self.told.decisions()) if self._known(d)), None)
-        if last and not (past and last.version <= past.version):
-            return self.decided(last)
+        if last and not (past and last[0] <= past.version):
+            return self.decided(*last)
         if past:
             return self.held(past)
         if self.as_of:
             return self._nothing_then()
         return self.undecided(self.schemes()[:1])
 
-    def _known(self, decision: Recorded) -> bool:
-        event: Any = decision.event
-        return self.as_of is None or event.decided_on <= self.as_of
+    def _known(self, decision: tuple[int, Decision]) -> bool:
+        return self.as_of is None or decision[1].decided_on <= self.as_of
 
     def tier(self, asked: str) -> Explanation:
         """About one tier: the grant in force, else what the last evaluation lacked for it, else what lacks now."""
         scheme, tier = self._which(asked)
         now = standing(self.program.holdings, scheme, self.day(self.zone(scheme)))
-        if now.status == "active" and now.holding and now.holding.tier == tier:
+        if now.status == "active" and now.holding and (now.holding.tier == tier or self._above(now.holding, tier)):
             return self.held(now.holding)
         cycle = open_cycle(self.program, scheme)
         last = next((d for d in reversed(self._of(scheme)) if self._known(d)), None)
-        newer = cycle is not None and (last is None or cycle.requested > last.version or cycle.interim != ())
+        newer = cycle is not None and (last is None or cycle.requested > last[0] or cycle.interim != ())
         if self.as_of is None and (last is None or newer):
             return self.undecided([scheme], tier)
         if last is None:
             return self._nothing_then()
-        return self.decided(last, tier)
+        return self.decided(*last, tier)
+
+    def _above(self, holding: Holding, tier: str) -> bool:
+        policy = self.policy(holding.scheme)
+        lower = policy.tier(tier) if policy else None
+        return lower is not None and holding.rank > lower.rank
 
     def _which(self, asked: str) -> tuple[str, str]:
         scheme, slash, tier = asked.lower().rpartition("/")
@@ -138,13 +142,15 @@ class _About:
                 return known, tier
         raise Problem("NOT_FOUND", f"No scheme that concerns this program has a tier {asked}.")
 
-    def _of(self, scheme: str) -> list[Recorded]:
-        return [d for d in self.told.decisions() if d.event.scheme == scheme]  # pyright: ignore[reportAttributeAccessIssue]
+    def _of(self, scheme: str) -> list[tuple[int, Decision]]:
+        return [(version, event) for version, event in self.told.decisions() if event.scheme == scheme]
 
     def held(self, holding: Holding) -> Explanation:
         """About a tier held: its decision, or the source that attests it."""
         one = self.told.by_version[holding.version]
-        return self.imported(one) if isinstance(one.event, HistoricalStatusImported) else self.decided(one)
+        if isinstance(one.event, TierGranted):
+            return self.decided(one.version, one.event)
+        return self.imported(one)
 
     # --- the answers ----------------------------------------------------------------------------------------------
 
@@ -179,9 +185,8 @@ class _About:
         tier = f"{event.scheme}/{event.tier}"
         return self._explanation(event.scheme, "imported", answer, tier=tier, on=day, events=cited)
 
-    def decided(self, one: Recorded, asked: str | None = None) -> Explanation:
+    def decided(self, version: int, event: Decision, asked: str | None = None) -> Explanation:
         """About a decision, and where another tier is asked about, what its evidence lacked for that one."""
-        event: Decision = one.event  # pyright: ignore[reportAssignmentType]
         evaluated = self.told.evaluated(event)
         before = self.told.at(evaluated.through_version)
         policy: Policy = self.told.shelf.policy(evaluated.policy)  # pyright: ignore[reportAssignmentType]
@@ -191,9 +196,9 @@ class _About:
         owner = self.told.affiliate(policy.affiliate)
         asked = asked if asked and policy.tier(asked) else event.tier
         lacking = prover.gaps(asked)
-        granted = isinstance(event, TierGranted) and event.tier == asked
         day = self.day(policy.timezone)
-        if granted:
+        granted = isinstance(event, TierGranted) and event.tier == asked
+        if isinstance(event, TierGranted) and granted:
             about, answer = "granted", self._granted(event, evaluated, owner, day)
         else:
             about, answer = self._short(event, prover.label(asked), lacking, owner, event.tier == asked)
@@ -205,22 +210,20 @@ class _About:
             not_a_claim=shown.not_a_claim if shown and granted else None,
             tier=policy.qualified(asked),
             on=day,
-            decision=self._decision(one, event, evaluated, before),
+            decision=self._decision(version, event, evaluated, before),
             gaps=() if granted else lacking,
             tiers=prover.tiers(),
             **self._around(before, cycle, prover, evaluated.evaluation.of(asked).node),
         )
 
-    def _decision(
-        self, one: Recorded, event: Decision, evaluated: TierEligibilityEvaluated, before: Program
-    ) -> Decided:
+    def _decision(self, version: int, event: Decision, evaluated: TierEligibilityEvaluated, before: Program) -> Decided:
         took_part = {*evaluated.reviewers, *evaluated.consultants}
         reason = event.rationale if isinstance(event, TierGranted) else _reason(event)
         outcome = {TierGranted: "granted", TierDenied: "denied", TierDecisionDeferred: "deferred"}[type(event)]
         return Decided(
             decision_id=event.decision_id,
             outcome=outcome,
-            version=one.version,
+            version=version,
             decided_on=event.decided_on,
             effective_on=event.effective_on if isinstance(event, TierGranted) else None,
             through=self._until(event)[1] if isinstance(event, TierGranted) else None,
@@ -267,7 +270,10 @@ class _About:
             return "deferred", f"The decision on {label} for {name} was put off {until}. Missing: {missing}."
         if not lacking:
             granted = event.label if isinstance(event, TierGranted) else "nothing"
-            return "missing", f"The evidence of {event.decided_on} carried {label} for {name}, but {granted} was granted."
+            return (
+                "missing",
+                f"The evidence of {event.decided_on} carried {label} for {name}, but {granted} was granted.",
+            )
         return "missing", f"{name} is not {article(label)} of {owner}. Missing: {missing}."
 
     def undecided(self, schemes: Iterable[str], tier: str | None = None) -> Explanation:
@@ -276,7 +282,9 @@ class _About:
         policy = self.policy(scheme)
         name = self.program.listing.display_name
         if policy is None:
-            return self._explanation(scheme, "undecided", f"There is no published scheme for {name}.", on=self.day("UTC"))
+            return self._explanation(
+                scheme, "undecided", f"There is no published scheme for {name}.", on=self.day("UTC")
+            )
         cycle = open_cycle(self.program, scheme)
         instrument = None
         if cycle and cycle.access:
@@ -319,15 +327,26 @@ class _About:
             events: list[Cited] = [self.told.cite(v, policy.timezone) for v in versions]
             waiver = next((self.told.by_version[v] for v in versions if v == cycle.waived.get(gate)), None)
             if waiver and isinstance(waiver.event, GateWaived):
-                by, words = waiver.actor_person, str(waiver.event.explanation)
-                said = {"waived": True, "ground": waiver.event.ground, "approver": by, "explanation": words}
-                yield GatePassed(gate=gate, events=tuple(events), **said)
+                yield GatePassed(
+                    gate=gate,
+                    waived=True,
+                    ground=waiver.event.ground,
+                    approver=waiver.actor_person,
+                    explanation=str(waiver.event.explanation),
+                    events=tuple(events),
+                )
             else:
                 yield GatePassed(gate=gate, events=tuple(events))
 
 
 def _reason(event: Decision) -> Any:
-    return event.reasons if isinstance(event, TierDenied) else event.reason if isinstance(event, TierDecisionDeferred) else None
+    return (
+        event.reasons
+        if isinstance(event, TierDenied)
+        else event.reason
+        if isinstance(event, TierDecisionDeferred)
+        else None
+    )
 
 
 def _listed(lacking: tuple[Missing, ...]) -> str:

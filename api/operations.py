@@ -3,11 +3,88 @@
 from collections.abc import Iterator
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from prometheus_client import CollectorRegistry, Counter, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from infra.wiring import Service
 
-METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+TOO_FAR_BEHIND = 10_000
+"""A read model that lacks more events than this is called stalled."""
+
+
+class Gauges(Collector):
+    """What is measured at the moment it is asked for."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """The ledger's head, every read model's position, and what waits."""
+        head = GaugeMetricFamily("nqms_ledger_head", "Position of the last event.")
+        head.add_metric([], self.service.ledger.recorder.head()[0])
+        yield head
+        reached = GaugeMetricFamily("nqms_read_model_position", "Position a read model has reached.", labels=["model"])
+        parked = self.service.projector.parked()
+        waiting = GaugeMetricFamily("nqms_read_model_parked", "Events that wait in a read model.", labels=["model"])
+        for model, position in sorted(self.service.projector.positions().items()):
+            reached.add_metric([model], position)
+            waiting.add_metric([model], len(parked.get(model, ())))
+        yield reached
+        yield waiting
+
+
+def install(app: FastAPI, service: Service) -> None:
+    """A registry of its own for the app, so that several can live in one process."""
+    registry = CollectorRegistry()
+    registry.register(Gauges(service))
+    app.state.registry = registry
+    app.state.commands = Counter(
+        "nqms_commands", "Commands by what came of them.", ["command", "outcome"], registry=registry
+    )
+
+
+def count_command(request: Request, command: str, outcome: str) -> None:
+    """Count one command: done, replayed, preview, or the code of the problem."""
+    request.app.state.commands.labels(command=command, outcome=outcome).inc()
+
+
+routes = APIRouter(tags=["operations"])
+
+
+@routes.get("/healthz", operation_id="healthz", summary="Whether the process answers.")
+def healthz() -> dict[str, str]:
+    """No question is asked of anything else."""
+    return {"status": "up"}
+
+
+@routes.get(
+    "/readyz",
+    operation_id="readyz",
+    summary="Whether it can serve, naming every read model that is stalled or has events waiting.",
+    responses={503: {"description": "The database does not answer, or a read model is stalled."}},
+)
+def readyz(request: Request, response: Response) -> dict[str, Any]:
+    """Ready while the ledger can be read and every read model keeps up; events that wait are named all the same."""
+    service: Service = request.app.state.service
+    head = service.ledger.recorder.head()[0]
+    positions = service.projector.positions()
+    parked = {model: len(facts) for model, facts in service.projector.parked().items()}
+    stalled = sorted(model for model, position in positions.items() if head - position > TOO_FAR_BEHIND)
+    if stalled:
+        response.status_code = 503
+    return {
+        "status": "stalled" if stalled else "parked" if parked else "ready",
+        "head": head,
+        "positions": positions,
+        "stalled": stalled,
+        "parked": parked,
+    }
+
+
+@routes.get("/metrics", operation_id="metrics", summary="Measurements for Prometheus.", response_class=Response)
+def metrics(request: Request) -> Response:
+    """Counts and positions; no program and no person is named."""
+    content = generate_latest(request.app.state.registry)
+    return Response(content, media_type="text/plain; version=0.0.4; charset=utf-8")

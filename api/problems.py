@@ -4,7 +4,7 @@ Every problem has one stable code. Those of the rules are declared with the rule
 of the doors are declared below. ``STATUS`` is the only translation from sorts of no to numbers.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,7 @@ from infra.documents import DocumentRefused
 from infra.ledger import StaleVersion
 from infra.library import FileFaults
 from infra.mapper import UnfitEvent
+from infra.reading import CursorInvalid
 from infra.records import (
     CommandReused,
     LedgerBusy,
@@ -165,14 +166,18 @@ def invalid_body(error: ValidationError) -> Problem:
     return Problem("INVALID_BODY", f"{len(reasons)} faults in the body, at {places}.", reasons)
 
 
+def _reason(code: str, message: str) -> dict[str, Any]:
+    return {"code": code, "message": message, "details": {}}
+
+
 def _document(error: DocumentRefused) -> Problem:
     code = "TOO_LARGE" if "TOO_LARGE" in error.codes else "DOCUMENT_REFUSED"
-    reasons = [{"code": p.code, "message": p.message, "details": {}} for p in error.problems]
+    reasons = [_reason(p.code, p.message) for p in error.problems]
     return Problem(code, "The file was refused and nothing of it was kept.", reasons)
 
 
 def _faults(error: FileFaults) -> Problem:
-    reasons = [{"code": "FAULT", "message": fault, "details": {}} for fault in error.faults]
+    reasons = [_reason("FAULT", fault) for fault in error.faults]
     return Problem("FILE_FAULTY", f"{len(reasons)} faults; nothing was kept.", reasons)
 
 
@@ -185,19 +190,44 @@ def _unknown(error: OutcomeUnknown) -> Problem:
     return Problem("OUTCOME_UNKNOWN", detail, headers={"Retry-After": "1"})
 
 
-TRANSLATED: dict[type[Exception], Any] = {
+def _reused(error: CommandReused) -> Problem:
+    return Problem("KEY_REUSED", "This Idempotency-Key came before, with another request.")
+
+
+def _busy(error: LedgerBusy) -> Problem:
+    return Problem("LEDGER_BUSY", "Nothing was recorded; try again.", headers={"Retry-After": "1"})
+
+
+def _raced(error: VersionConflict) -> Problem:
+    return Problem("CHANGED_MEANWHILE", "Nothing was recorded; look again, then try again.")
+
+
+def _full(error: StreamTooLong) -> Problem:
+    return Problem("LEDGER_FULL", f"{error}.")
+
+
+def _unfit(error: ValueError) -> Problem:
+    return Problem("UNFIT_TO_RECORD", f"{error}.")
+
+
+def _cursor(error: CursorInvalid) -> Problem:
+    return Problem("INVALID_PARAMETER", f"{error}.")
+
+
+TRANSLATED: dict[type[Exception], Callable[[Any], Problem]] = {
     Refused: refused,
     ValidationError: invalid_body,
     StaleVersion: _stale,
-    CommandReused: lambda _: Problem("KEY_REUSED", "This Idempotency-Key came before, with another request."),
-    LedgerBusy: lambda _: Problem("LEDGER_BUSY", "Nothing was recorded; try again.", headers={"Retry-After": "1"}),
+    CommandReused: _reused,
+    LedgerBusy: _busy,
     OutcomeUnknown: _unknown,
-    VersionConflict: lambda _: Problem("CHANGED_MEANWHILE", "Nothing was recorded; look again, then try again."),
-    StreamTooLong: lambda error: Problem("LEDGER_FULL", f"{error}."),
-    StateTooLarge: lambda error: Problem("UNFIT_TO_RECORD", f"{error}."),
-    UnfitEvent: lambda error: Problem("UNFIT_TO_RECORD", f"{error}."),
+    VersionConflict: _raced,
+    StreamTooLong: _full,
+    StateTooLarge: _unfit,
+    UnfitEvent: _unfit,
     DocumentRefused: _document,
     FileFaults: _faults,
+    CursorInvalid: _cursor,
 }
 """Every exception that stands for a no, with its translation."""
 
@@ -209,7 +239,7 @@ def problem_of(error: Exception) -> Problem:
     for kind in type(error).__mro__:
         if kind in TRANSLATED:
             return TRANSLATED[kind](error)
-    return Problem("INTERNAL", "The request could not be carried out. Nothing about it has to be sent again in parts.")
+    return Problem("INTERNAL", "The request could not be carried out; the fault is on this side.")
 
 
 def answer(_request: Request, error: Exception) -> Response:
@@ -219,7 +249,9 @@ def answer(_request: Request, error: Exception) -> Response:
 
 def catalogue() -> list[dict[str, Any]]:
     """Every code with its status and sentence, for people who write clients."""
-    rules = [{"code": r.code, "status": STATUS[r.kind], "sort": r.kind.value, "says": r.sentence} for r in REFUSALS.values()]
+    rules = [
+        {"code": r.code, "status": STATUS[r.kind], "sort": r.kind.value, "says": r.sentence} for r in REFUSALS.values()
+    ]
     doors = [{"code": f.code, "status": f.status, "sort": "door", "says": f.title} for f in FAULTS.values()]
     return sorted(rules + doors, key=lambda one: one["code"])
 

@@ -5,8 +5,6 @@ from datetime import date, datetime
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-import msgspec
-
 from api.problems import Problem
 from domain import evolve, initial
 from domain.decision import TierDecisionDeferred, TierDenied, TierGranted
@@ -16,14 +14,14 @@ from domain.language import ROLE_WORDS, Role
 from domain.policy.evaluate import Evaluation, Gap, Node, basis_words, gaps, why
 from domain.policy.model import Policy
 from domain.program import Cycle, Program
+from domain.values import Fact
 from infra.ledger import Ledger
-from infra.mapper import Recorded
 
 Decision = TierGranted | TierDenied | TierDecisionDeferred
 About = Literal["granted", "denied", "deferred", "imported", "missing", "undecided"]
 
 
-class Part(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Part(Fact):
     """A part of an explanation."""
 
 
@@ -167,9 +165,9 @@ class Told:
             state = evolve(state, one.event, one.version)
         return state
 
-    def decisions(self) -> list[Recorded]:
-        """Every decision, in order."""
-        return [r for r in self.history if isinstance(r.event, Decision)]
+    def decisions(self) -> list[tuple[int, Decision]]:
+        """Every decision with its version, in order."""
+        return [(r.version, r.event) for r in self.history if isinstance(r.event, Decision)]
 
     def evaluated(self, decision: Decision) -> TierEligibilityEvaluated:
         """The evaluation that a decision rests on."""
@@ -203,7 +201,12 @@ class Prover:
     """Tells one evaluation: the tree of every tier, and what is missing for one."""
 
     def __init__(
-        self, told: Told, program: Program, policy: Policy, instrument: Instrument | None, evaluation: Evaluation,
+        self,
+        told: Told,
+        program: Program,
+        policy: Policy,
+        instrument: Instrument | None,
+        evaluation: Evaluation,
         cycle: Cycle | None,
     ) -> None:
         self.told, self.program, self.policy, self.instrument = told, program, policy, instrument
@@ -212,7 +215,9 @@ class Prover:
     def tiers(self) -> tuple[TierProof, ...]:
         """Every tier with its tree."""
         return tuple(
-            TierProof(tier=self.policy.qualified(t.tier), label=self.label(t.tier), result=t.result, proof=self.proof(t.node))
+            TierProof(
+                tier=self.policy.qualified(t.tier), label=self.label(t.tier), result=t.result, proof=self.proof(t.node)
+            )
             for t in self.evaluation.tiers
         )
 

@@ -62,7 +62,7 @@ class InitialNeedsAssessmentInvited(Event):
 class InitialNeedsAssessmentCompleted(Event):
     """The program completed the Initial Needs Assessment."""
 
-    says = "completed the Initial Needs Assessment"
+    says = "completed the Initial Needs Assessment: {e.answers}"
     ta_id: Reference
     answers: TextRef
     document_id: Reference | None = None
@@ -93,7 +93,7 @@ class AssistanceEvaluationInvited(Event):
 class AssistanceEvaluationCompleted(Event):
     """The program evaluated the assistance."""
 
-    says = "completed the evaluation of the assistance"
+    says = "completed the evaluation of the assistance: {e.answers}"
     ta_id: Reference
     answers: TextRef
 

@@ -63,6 +63,12 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """The tier held, or the last one held when expired."""
 
 
+def _precedence(h: Holding) -> tuple[bool, date, int]:
+    """Imported statuses by their days, then what was decided here in the order decided."""
+    native = h.provenance == "native"
+    return native, date.min if native else h.effective_on, h.version
+
+
 Interval = tuple[Holding, date, date | None]
 """Who held what from when until; half-open."""
 
@@ -71,8 +77,7 @@ def intervals(holdings: tuple[Holding, ...], scheme: str) -> list[Interval]:
     """The tiers held one after another. A later decision ends an earlier one on the day it takes effect; a
     transitional tier held to its limit falls back to the tier held before, where the policy said so (A24)."""
     own = (h for h in holdings if h.scheme == scheme)
-    # What a source attests from before is entered later, yet never takes the place of what was decided here.
-    mine = sorted(own, key=lambda h: (h.provenance == "native", h.version))
+    mine = sorted(own, key=_precedence)
     result: list[Interval] = []
     for i, h in enumerate(mine):
         superseded = min((later.effective_on for later in mine[i + 1 :]), default=None)

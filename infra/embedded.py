@@ -124,6 +124,10 @@ class EmbeddedServer:
             raise EmbeddedServerError("the embedded server is not started")
         return make_conninfo("", host=str(self._socket_folder), port=_PORT, user=user, dbname=database)
 
+    def in_use(self) -> bool:
+        """Whether some living program works on this folder's server."""
+        return self._lease.others() > 0
+
     def start(self) -> None:
         """Start or adopt the server; return when it answers. Calling it again revives a server that died."""
         with self._mutex:

@@ -10,12 +10,12 @@ from typing import Any, LiteralString, cast
 import msgspec
 
 from infra.database import Connection
-from projections.language import Index, Parked, ReadModel
+from projections.language import Column, Folding, Index, Parked, ReadModel, Recorded
 
 Changes = Mapping[str, Sequence[tuple[int, Any]]]
 """For each key the states that its row took on, with the position from which each holds."""
 Line = tuple[Any, ...]
-_SHOWN = 100
+_SHOWN: LiteralString = "100"
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,11 @@ class _Table:
     """One table with its columns and their PostgreSQL types, in the order in which lines are written."""
 
     name: LiteralString
-    columns: dict[str, LiteralString]
+    columns: Mapping[str, LiteralString]
 
     @property
     def listed(self) -> LiteralString:
-        return cast("LiteralString", ", ".join(self.columns))
+        return _literal(", ".join(self.columns))
 
     def copy_in(self, connection: Connection, lines: Sequence[Line]) -> None:
         """Add lines, many at once."""
@@ -61,11 +61,11 @@ class ReadTable:
         known: dict[str, LiteralString] = {"generation": "int4", "key": "text"}
         if model.versioned:
             known |= {"from_position": "int8", "to_position": "int8"}
-        self._main = _Table(model.name, known | {c.name: c.type for c in model.columns} | {"body": "text"})
+        self._main = _Table(model.name, {**known, **_typed(model.columns), "body": "text"})
         self._index: Index[Any] | None = model.index
         self._tables = [self._main]
         if model.index:
-            self._tables.append(_Table(model.index.table, known | {c.name: c.type for c in model.index.columns}))
+            self._tables.append(_Table(model.index.table, {**known, **_typed(model.index.columns)}))
 
     # --- rows -----------------------------------------------------------------------------------------------------
 
@@ -75,6 +75,19 @@ class ReadTable:
         query: LiteralString = f"SELECT key, body FROM read.{self._main.name} WHERE generation = %s AND key = ANY(%s)"
         cursor = connection.execute(query + current, (generation, list(keys)), binary=True)
         return {key: self.model.load(body) for key, body in cast("list[tuple[str, str]]", cursor.fetchall())}
+
+    def take(self, connection: Connection, generation: int, facts: Sequence[Recorded]) -> int:
+        """Fold facts into the rows as they are, write what they became; how many facts have to wait."""
+        if not facts:
+            return 0
+        keys = () if self.model.once else {self.model.key(fact) for fact in facts}
+        rows = self.load(connection, generation, keys) if keys else {}
+        folding = Folding(self.model, rows, (p.key for p in self.parked(connection, generation)))
+        for fact in facts:
+            folding.see(fact)
+        self.store(connection, generation, folding.changes, rows)
+        self.park(connection, generation, folding.parked)
+        return len(folding.parked)
 
     def store(self, connection: Connection, generation: int, changes: Changes, known: Iterable[str]) -> None:
         """Write what rows became. ``known``: the keys that have a row so far, whose lines are ended or replaced."""
@@ -146,7 +159,9 @@ WHERE t.generation = %s AND t.key = ended.key AND t.to_position IS NULL"""
 
     def unpark(self, connection: Connection, generation: int) -> None:
         """Nothing waits any more."""
-        connection.execute("DELETE FROM read.parked WHERE model = %s AND generation = %s", (self.model.name, generation))
+        connection.execute(
+            "DELETE FROM read.parked WHERE model = %s AND generation = %s", (self.model.name, generation)
+        )
 
     # --- comparing ------------------------------------------------------------------------------------------------
 
@@ -164,13 +179,13 @@ WHERE t.generation = %s AND t.key = ended.key AND t.to_position IS NULL"""
         self, connection: Connection, table: _Table, identity: list[str], rest: list[str], live: int, rebuilt: int
     ) -> list[Line]:
         """Lines that differ: key, whether it is live, whether it is rebuilt, the other columns of both."""
-        both = cast("LiteralString", ", ".join(f"a.{c}, b.{c}" for c in rest))
-        a, b = (cast("LiteralString", "(" + ", ".join(f"{side}.{c}" for c in rest) + ")") for side in "ab")
+        both = _literal(", ".join(f"a.{c}, b.{c}" for c in rest))
+        a, b = _literal(", ".join(f"a.{c}" for c in rest)), _literal(", ".join(f"b.{c}" for c in rest))
         query: LiteralString = f"""SELECT key, a.generation IS NOT NULL, b.generation IS NOT NULL, {both}
 FROM (SELECT * FROM read.{table.name} WHERE generation = %s) AS a
 FULL JOIN (SELECT * FROM read.{table.name} WHERE generation = %s) AS b
-    USING ({cast("LiteralString", ", ".join(identity))})
-WHERE a.generation IS NULL OR b.generation IS NULL OR {a} IS DISTINCT FROM {b}
+    USING ({_literal(", ".join(identity))})
+WHERE a.generation IS NULL OR b.generation IS NULL OR ({a}) IS DISTINCT FROM ({b})
 ORDER BY key LIMIT {_SHOWN}"""
         return connection.execute(query, (live, rebuilt)).fetchall()
 
@@ -184,6 +199,15 @@ ORDER BY key LIMIT {_SHOWN}"""
                 continue
             for field in _fields(one, other) if column == "body" else [column]:
                 yield Difference(table.name, key, field)
+
+
+def _typed(columns: Iterable[Column]) -> dict[str, LiteralString]:
+    return {column.name: column.type for column in columns}
+
+
+def _literal(names: str) -> LiteralString:
+    """Names of columns, which the code of the read models gave."""
+    return cast("LiteralString", names)
 
 
 def _fields(one: str, other: str) -> list[str]:

@@ -55,16 +55,24 @@ class Listed(Row):
 
 
 def _values(row: Dossier) -> tuple[Any, ...]:
-    return f"program:{row.program_id}", row.scheme, row.outcome, row.decided_on, row.position
+    return row.decision_id, f"program:{row.program_id}", row.scheme, row.outcome, row.decided_on, row.position
+
+
+def _key(r: Recorded) -> str:
+    """The decision within its stream: a row rests on one stream, whatever ids other streams use."""
+    decision_id = getattr(r.event, "decision_id", None)
+    return f"{r.stream}/{decision_id}" if decision_id else r.stream
 
 
 model = ReadModel(
     "decisions",
     Dossier,
     aggregate="program",
-    columns=columns(program="text", scheme="text", outcome="text", decided_on="date", position="int8"),
+    columns=columns(
+        decision_id="text", program="text", scheme="text", outcome="text", decided_on="date", position="int8"
+    ),
     values=_values,
-    key=lambda r: getattr(r.event, "decision_id", r.stream),
+    key=_key,
 )
 
 
@@ -145,4 +153,4 @@ LIST = Question(
     AND (%(known)s::bigint IS NULL OR d.position <= %(known)s)
 ORDER BY d.position DESC LIMIT %(limit)s""",
 )
-ONE = Question("one decision", f"{_LISTED} AND d.key = %(decision_id)s")
+ONE = Question("one decision", f"{_LISTED} AND d.decision_id = %(decision_id)s ORDER BY d.position LIMIT 1")

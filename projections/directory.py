@@ -189,19 +189,15 @@ _STATUS: LiteralString = """CASE
 
 def _page(known: LiteralString, ranked: bool) -> LiteralString:
     """One page of partners. Ranked: by rank within each scheme, those that hold nothing last ('~' sorts after codes)."""
-    place: LiteralString = (
-        "coalesce(h.scheme, '~'), coalesce(-h.rank, 0), d.folded, d.key" if ranked else "d.folded, d.key"
-    )
-    after: LiteralString = "(%(c1)s::text, %(c2)s::int, %(c3)s, %(c4)s)" if ranked else "(%(c3)s, %(c4)s)"
-    order: LiteralString = (
-        """coalesce(h.scheme, '~') COLLATE "C", coalesce(-h.rank, 0), d.folded, d.key""" if ranked else place
-    )
+    by_rank: LiteralString = "coalesce(h.scheme, '~'), coalesce(-h.rank, 0), "
+    place: LiteralString = (by_rank if ranked else "") + "d.folded, d.key"
+    after: LiteralString = ("%(c1)s, %(c2)s::int, " if ranked else "") + "%(c3)s, %(c4)s::text"
     return f"""SELECT d.body, coalesce(h.scheme, '~'), coalesce(-h.rank, 0), d.folded, d.key
 FROM read.directory d CROSS JOIN LATERAL ({_STANDING}) AS h
 WHERE d.generation = {_LIVE} AND {known.replace("{0}", "d")} AND d.listing = 'listed'
     AND {_SCOPE} AND {_STATUS}
-    AND (%(c4)s::text IS NULL OR ({place}) > {after})
-ORDER BY {order} LIMIT %(limit)s"""
+    AND (%(c4)s::text IS NULL OR ({place}) > ({after}))
+ORDER BY {place} LIMIT %(limit)s"""
 
 
 def _boundaries(column: LiteralString, known: LiteralString) -> LiteralString:
@@ -227,7 +223,7 @@ WHERE s.generation = {_LIVE} AND {known.replace("{0}", "s")} AND s.listing IN ('
     AND s.since <= {_DAY} AND (s.until IS NULL OR s.until > {_DAY})
     AND (%(affiliate)s::text IS NULL OR s.affiliate = %(affiliate)s)
 GROUP BY s.affiliate, s.scheme, s.tier, s.rank
-ORDER BY s.affiliate COLLATE "C", s.scheme COLLATE "C", s.rank DESC, s.tier COLLATE "C" """
+ORDER BY s.affiliate, s.scheme, s.rank DESC, s.tier"""
 
 
 def _named(known: LiteralString) -> LiteralString:

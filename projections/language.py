@@ -233,7 +233,7 @@ class Folding(Generic[R]):
         self.rows: dict[str, R | None] = dict(rows or {})
         self.waiting: set[str] = set(parked)
         self.changes: dict[str, list[tuple[int, R | None]]] = {}
-        """Each state that a row took on, with the position from which it holds."""
+        """The states that a row took on with the positions from which they hold; the last one alone if unversioned."""
         self.parked: list[Parked] = []
 
     def see(self, recorded: Recorded) -> None:
@@ -251,18 +251,15 @@ class Folding(Generic[R]):
             return
         if after is not before and after != before:
             self.rows[key] = after
-            self.changes.setdefault(key, []).append((recorded.position, after))
+            states = self.changes.setdefault(key, [])
+            if not self.model.versioned:
+                states.clear()
+            states.append((recorded.position, after))
 
     def _after(self, before: R | None, recorded: Recorded) -> R | None:
         if isinstance(recorded.event, Unreadable):
             raise ValueError(recorded.event.reason)
         return self.model.fold(before, recorded)
-
-    def forget(self, keys: Iterable[str]) -> None:
-        """Drop rows that will not come again."""
-        for key in keys:
-            self.rows.pop(key, None)
-            self.changes.pop(key, None)
 
 
 def follow(model: ReadModel[R], recorded: Iterable[Recorded]) -> Iterator[R | None]:

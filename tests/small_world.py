@@ -143,12 +143,14 @@ class World:
         return self.context(STRANGER, "program", "none").today(zone)
 
     def policy(self, ref: PolicyRef) -> Policy | None:
-        """The policy of that hash."""
-        return self.bodies.get(ref.sha256)
+        """The policy of that hash, or None."""
+        body = self.bodies.get(ref.sha256)
+        return body if isinstance(body, Policy) else None
 
     def instrument(self, ref: InstrumentRef) -> Instrument | None:
-        """The instrument of that hash."""
-        return self.bodies.get(ref.sha256)
+        """The instrument of that hash, or None."""
+        body = self.bodies.get(ref.sha256)
+        return body if isinstance(body, Instrument) else None
 
     def scheme(self, code: str) -> Any:
         """The published versions of a scheme's policy, or None."""

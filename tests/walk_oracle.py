@@ -299,9 +299,9 @@ class Watch:
     def _order(self, event: Any) -> None:
         cycle_id = getattr(event, "cycle_id", None)
         if name(event) == "AssessmentSubmitted":
-            self.frozen.add(cycle_id)
+            self.frozen.add(event.cycle_id)
         elif name(event) == "AssessmentReturned":
-            self.frozen.discard(cycle_id)
+            self.frozen.discard(event.cycle_id)
         assert not (name(event) in CHANGES_ANSWERS and cycle_id in self.frozen), f"{name(event)} after it was handed in"
 
     def _access(self, event: Any) -> None:
@@ -348,7 +348,7 @@ class Watch:
         assert event.decider not in story.reviewers, "a reviewer decided"
         mine = {e.ta_id for e in self.history if getattr(e, "purpose", "") == "nqms" and e.cycle_id == event.cycle_id}
         undone = {e.withdrawn for e in self.history if name(e) == "ActWithdrawn"}
-        coached: set[Any] = {
+        coached: set[str | None] = {
             e.consultant
             for v, e in enumerate(self.history, 1)
             if name(e) == "TechnicalAssistanceProviderAssigned" and v not in undone and e.ta_id in mine

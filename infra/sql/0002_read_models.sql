@@ -22,7 +22,7 @@ CREATE TABLE read.directory (
     from_position bigint NOT NULL,
     to_position   bigint,
     key           text   COLLATE "C" NOT NULL,
-    affiliate     text   NOT NULL,
+    affiliate     text   COLLATE "C" NOT NULL,
     listing       text   NOT NULL,
     area          text   NOT NULL,
     city          text   NOT NULL,
@@ -41,10 +41,10 @@ CREATE TABLE read.directory_spans (
     to_position   bigint,
     key           text   COLLATE "C" NOT NULL,
     ordinal       int    NOT NULL,
-    affiliate     text   NOT NULL,
+    affiliate     text   COLLATE "C" NOT NULL,
     listing       text   NOT NULL,
-    scheme        text   NOT NULL,
-    tier          text   NOT NULL,
+    scheme        text   COLLATE "C" NOT NULL,
+    tier          text   COLLATE "C" NOT NULL,
     label         text   NOT NULL,
     rank          int    NOT NULL,
     zone          text   NOT NULL,
@@ -66,9 +66,9 @@ CREATE TABLE read.expiry_days (
     generation  int  NOT NULL,
     ordinal     int  NOT NULL,
     key         text COLLATE "C" NOT NULL,
-    affiliate   text NOT NULL,
-    scheme      text NOT NULL,
-    tier        text NOT NULL,
+    affiliate   text COLLATE "C" NOT NULL,
+    scheme      text COLLATE "C" NOT NULL,
+    tier        text COLLATE "C" NOT NULL,
     label       text NOT NULL,
     due_on      date NOT NULL,
     kind        text NOT NULL,
@@ -91,27 +91,29 @@ CREATE TABLE read.audit_trail (
 );
 
 CREATE TABLE read.decisions (
-    position   bigint NOT NULL,
-    generation int    NOT NULL,
-    decided_on date   NOT NULL,
-    key        text   COLLATE "C" NOT NULL,
-    program    text   COLLATE "C" NOT NULL,
-    scheme     text   NOT NULL,
-    outcome    text   NOT NULL,
-    body       text   NOT NULL,
+    position    bigint NOT NULL,
+    generation  int    NOT NULL,
+    decided_on  date   NOT NULL,
+    key         text   COLLATE "C" NOT NULL,
+    decision_id text   COLLATE "C" NOT NULL,
+    program     text   COLLATE "C" NOT NULL,
+    scheme      text   COLLATE "C" NOT NULL,
+    outcome     text   NOT NULL,
+    body        text   NOT NULL,
     PRIMARY KEY (generation, key)
 );
 CREATE INDEX decisions_in_order ON read.decisions (generation, position);
+CREATE INDEX decisions_by_id ON read.decisions (generation, decision_id);
 CREATE INDEX decisions_of_program ON read.decisions (generation, program);
 
 CREATE TABLE read.workspace (
     since      timestamptz NOT NULL,
-    generation int  NOT NULL,
-    key        text COLLATE "C" NOT NULL,
-    affiliate  text NOT NULL,
+    generation int         NOT NULL,
+    key        text        COLLATE "C" NOT NULL,
+    affiliate  text        COLLATE "C" NOT NULL,
     waiting_on text,
-    folded     text COLLATE "C" NOT NULL,
-    body       text NOT NULL,
+    folded     text        COLLATE "C" NOT NULL,
+    body       text        NOT NULL,
     PRIMARY KEY (generation, key)
 );
 CREATE INDEX workspace_waiting ON read.workspace (generation, affiliate, waiting_on, since);

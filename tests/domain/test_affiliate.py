@@ -1,6 +1,6 @@
 """Affiliates: chartered once, with an area, a staff that is never without an administrator, and a delegate."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -157,6 +157,16 @@ def test_decisions_are_delegated_to_another_affiliate_until_a_day() -> None:
 def test_decisions_are_delegated_to_an_affiliate_that_is_another(to: str) -> None:
     command = DelegateDecisions(to=to, until=date(2027, 6, 30))
     given(new_world(), "north").when(ADMIN, command).refused("DELEGATE_UNKNOWN", to=to)
+
+
+def test_a_delegation_ends_today_or_later() -> None:
+    world = new_world()
+    today = world.today()
+    yesterday = today - timedelta(1)
+    north = given(world, "north")
+    north.when(ADMIN, DelegateDecisions(to="south", until=yesterday)).refused("DELEGATION_OVER", until=yesterday)
+    north.when(ADMIN, DelegateDecisions(to="south", until=today)).then(DecisionDelegated, until=today)
+    north.when(ADMIN, DelegateDecisions(to="nowhere", until=yesterday)).refused("DELEGATE_UNKNOWN", "DELEGATION_OVER")
 
 
 @pytest.mark.parametrize("person", [ADMIN, SOUTH, STRANGER, CLOCK])

@@ -1,0 +1,119 @@
+"""The web application: routes put together, problems instead of traces, one description of it all."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from api import catalogue, commands, documents, operations, partners, people, queries
+from api.problems import SCHEMA, TRANSLATED, Problem, answer, problem_of
+from infra.wiring import Service
+
+VERSION = "0.1.0"
+API = "/api/v1"
+DESCRIPTION = """The system of record behind quality marks for youth mentoring programs: who holds which tier today, on
+what evidence, decided by whom, under which version of whose rules, and until when.
+
+An independent implementation, not the official items of any national quality system.
+
+Every write answers the position it was recorded at; a read that names it in `at_least` shows it. A refusal names every
+reason at once, each with a stable code; `/api/v1/problems` explains them all."""
+_log = logging.getLogger("nqms.api")
+
+
+def create_app(service: Service, *, demo_identity: bool = False) -> FastAPI:
+    """The application over an open service.
+
+    ``demo_identity``: believe the development headers, from this machine only (see identity.py).
+    """
+    app = FastAPI(title="nqms", version=VERSION, description=DESCRIPTION, docs_url=None, redoc_url=None)
+    app.state.service, app.state.demo_identity = service, demo_identity
+    operations.install(app, service)
+    app.include_router(operations.routes)
+    routers = (commands.router(), documents.routes, people.routes, catalogue.routes, queries.routes, partners.routes)
+    for router in routers:
+        app.include_router(router, prefix=API)
+    app.add_api_route("/", root, include_in_schema=False)
+    for kind in (Problem, *TRANSLATED):
+        app.add_exception_handler(kind, answer)
+    app.add_exception_handler(RequestValidationError, _parameters)
+    app.add_exception_handler(HTTPException, _http)
+    app.middleware("http")(_guard)
+    app.openapi = lambda: _openapi(app)
+    return app
+
+
+def root() -> dict[str, Any]:
+    """Where things are, for whoever comes by."""
+    return {
+        "name": "nqms",
+        "version": VERSION,
+        "about": "The system of record behind quality marks for youth mentoring programs.",
+        "notice": "An independent implementation, not the official items of any national quality system.",
+        "partners": f"{API}/partners",
+        "openapi": "/openapi.json",
+        "problems": f"{API}/problems",
+    }
+
+
+async def _guard(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    """The outermost layer: whatever goes wrong inside is a problem without internals, and told in the log alone."""
+    try:
+        response = await call_next(request)
+    except Exception as error:  # noqa: BLE001  the last place where it can be caught
+        _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        response = problem_of(error).response()
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+async def _parameters(request: Request, error: Exception) -> Response:
+    """Parameters in the address or a header that do not fit: all of them at once."""
+    assert isinstance(error, RequestValidationError)
+    faults: Any = error.errors()
+    named = {str(fault["loc"][-1]) for fault in faults}
+    if all(fault["loc"][0] == "path" for fault in faults):
+        return Problem("NOT_FOUND", f"There is nothing at {request.url.path}.").response()
+    reasons = [
+        {
+            "code": "PARAMETER_INVALID",
+            "message": fault["msg"],
+            "details": {"in": fault["loc"][0], "name": fault["loc"][-1]},
+        }
+        for fault in faults
+    ]
+    return Problem("INVALID_PARAMETER", f"These do not fit: {', '.join(sorted(named))}.", reasons).response()
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    """What the framework itself refuses: unknown addresses, other methods."""
+    assert isinstance(error, HTTPException)
+    code = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "TOO_LARGE"}.get(error.status_code, "INVALID_PARAMETER")
+    said = f"There is nothing at {request.url.path}."
+    if code == "METHOD_NOT_ALLOWED":
+        said = f"{request.url.path} does not take {request.method}."
+    return Problem(code, said, headers=dict(error.headers or {})).response()
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    if app.openapi_schema is None:
+        described = get_openapi(
+            title=app.title,
+            version=app.version,
+            description=app.description,
+            routes=app.routes,
+            openapi_version="3.1.0",
+        )
+        schemas: dict[str, Any] = described.setdefault("components", {}).setdefault("schemas", {})
+        schemas["Problem"] = SCHEMA
+        for name, schema in commands.COMMAND_SCHEMAS.items():
+            schemas |= schema.pop("$defs", {})
+            schemas[name] = schema
+        app.openapi_schema = described
+    return app.openapi_schema

@@ -1,0 +1,138 @@
+"""What the demonstration prints: four journeys, the directory, the expiry schedule, one full why, a verification."""
+
+import time
+from datetime import UTC, datetime, timedelta
+
+from rich.console import Console
+from rich.table import Table
+
+from api.demo.doors import LedgerDoor, StoryClock
+from api.demo.folder import demo_settings, start_over
+from api.demo.journey import Journey
+from api.demo.stories import STORIES
+from api.demo.world import found
+from api.disclosure import Disclosure
+from api.explain import explain
+from api.explain_text import text
+from domain.policy.model import Policy
+from domain.term import last_valid
+from infra.database import EmbeddedServer
+from infra.settings import Settings
+from infra.verification import verify
+from infra.wiring import Service, open_service
+from projections.held import Status, day_in
+
+STORY_DAYS = 250
+"""The stories take about 235 days, one after another; they begin so long ago that the last one ends just now."""
+
+
+def run(settings: Settings, console: Console) -> int:
+    """Tell the demonstration on its own folder, from scratch; 0 if everything was verified, else 1."""
+    chosen = demo_settings(settings)
+    folder = chosen.data_dir
+    start_over(folder, in_use=EmbeddedServer(folder).in_use())
+    began = time.monotonic()
+    with open_service(chosen, StoryClock(datetime.now(UTC) - timedelta(days=STORY_DAYS))) as service:
+        console.rule("nqms: a demonstration")
+        console.print(
+            "Four invented mentoring programs go from registration to the highest tier of their affiliate.\n"
+            "An independent implementation: the practices asked about are this project's own, not the official items."
+        )
+        journeys = seed(service, console)
+        _directory(service, console)
+        _expiries(service, console)
+        _why(service, journeys[0], console)
+        failed = _verification(service, console)
+        console.print(f"\nTold in {time.monotonic() - began:.0f} seconds. What was told can be looked at again:")
+        for command in (f'explain "{journeys[1].program.name}"', f'replay "{journeys[3].program.name}"', "verify", "serve"):
+            console.print(f"  NQMS_DATA_DIR={folder} nqms {command}", soft_wrap=True)
+    return 1 if failed else 0
+
+
+def seed(service: Service, console: Console) -> list[Journey]:
+    """Tell the four stories into an empty ledger."""
+    assert isinstance(service.ledger.now, StoryClock)
+    door = LedgerDoor(service, service.ledger.now)
+    found(door)
+    console.rule("Journeys")
+    journeys: list[Journey] = []
+    for story in STORIES:
+        journey = story(door)
+        journeys.append(journey)
+        console.print(_told(service, journey))
+    service.projector.catch_up()
+    return journeys
+
+
+def _told(service: Service, journey: Journey) -> str:
+    """A journey in a few lines."""
+    program = service.ledger.load("program", journey.program_id)
+    cycle = program.cycles[journey.cycle_id]
+    ruled = list(cycle.review.determinations.values())
+    steps = [f"{len(cycle.answers)} items rated"]
+    if len(cycle.submissions) > 1:
+        steps.append(f"returned once, handed in {len(cycle.submissions)} times")
+    adjusted = sum(d.outcome == "adjusted" for d in ruled)
+    steps += [f"{adjusted} ratings adjusted by the reviewer"] if adjusted else []
+    accepted = sum(d.outcome == "not_applicable" for d in ruled)
+    steps += [f"{accepted} accepted as not applicable"] if accepted else []
+    steps += [f"{len(cycle.plan.goals)} goals in the plan"] if cycle.plan else []
+    marks = " → ".join(h.label for h in program.holdings)
+    return (
+        f"[bold]{journey.program.name}[/bold], {journey.program.city} ({journey.staff.name})\n"
+        f"  {program.version} events: {', '.join(steps)}\n  granted: {marks}"
+    )
+
+
+def _policy(service: Service, status: Status) -> Policy | None:
+    held = status.span.held if status.span else None
+    return service.ledger.shelf().policy(held.policy) if held and held.policy else None
+
+
+def _directory(service: Service, console: Console) -> None:
+    now = service.ledger.now()
+    console.rule("The partner directory, as of today")
+    table = Table("program", "place", "quality mark", "holds", "listing", expand=False)
+    disclaimers: dict[str, str] = {}
+    for partner in service.reading.partners(now=now).rows:
+        for status in partner.statuses(day_in(now)):
+            span = status.span
+            if status.status != "active" or span is None:
+                continue
+            until = f"through {span.through}" if span.through else "no end date"
+            place = f"{partner.city}, {partner.jurisdiction.removeprefix('US-')}"
+            table.add_row(partner.name, place, f"{span.held.label}\n{span.held.code}", f"from {span.since}\n{until}", span.held.listing)
+            policy = _policy(service, status)
+            tier = policy.tier(span.held.tier) if policy else None
+            if tier:
+                disclaimers[span.held.label] = tier.not_a_claim
+    console.print(table)
+    console.print("Marks of different affiliates are not compared with one another. What they do not mean:")
+    for label, sentence in disclaimers.items():
+        console.print(f"  {label}: {sentence}")
+
+
+def _expiries(service: Service, console: Console) -> None:
+    console.rule("The expiry schedule")
+    table = Table("what", "program", "mark", "last valid day", expand=False)
+    said = {"expires": "ends", "hold_ends": "falls back", "review_due": "review due"}
+    for due in service.reading.expiries():
+        day = due.due_on if due.kind == "review_due" else last_valid(due.due_on)
+        table.add_row(said[due.kind], due.name, due.label, day.isoformat())
+    console.print(table)
+
+
+def _why(service: Service, journey: Journey, console: Console) -> None:
+    console.rule(f"Why: {journey.program.name}")
+    told = text(explain(service.ledger, journey.program_id))
+    (revealed,) = Disclosure(service.vault).told([told])
+    console.print(revealed, markup=False, highlight=False)
+
+
+def _verification(service: Service, console: Console) -> bool:
+    console.rule("Verification")
+    failed = False
+    for check in verify(service):
+        failed = failed or bool(check.divergences)
+        console.print(str(check), markup=False, highlight=False)
+    return failed

@@ -1,0 +1,271 @@
+"""The public directory and what goes with it: no ratings, no words, no persons; with every tier what it does not mean."""
+
+import hashlib
+from collections.abc import Iterable
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.asked import AsKnown, AsOf, AtLeast, Cursor, Limit, known_position, waited
+from api.bodies import JsonBody
+from api.commands import Subject
+from api.problems import Problem, responses
+from domain.term import last_valid
+from infra.reading import PartnerFilter
+from infra.shelf import LedgerShelf
+from infra.wiring import Service
+from projections.directory import Partner
+from projections.expiry import Due
+from projections.held import Held, Span, Status, day_in
+
+routes = APIRouter(tags=["directory"])
+FRESH = 30
+"""Seconds for which an answer may be kept, unless a status changes sooner."""
+Word = Annotated[str | None, Query(min_length=1, max_length=120)]
+Kept = Annotated[Literal["active", "expired", "none"] | None, Query()]
+
+
+class Shown:
+    """One answer of the directory: what day it is, what is known, and how long it may be kept."""
+
+    def __init__(self, request: Request, as_of: date | None, as_known: str | None, at_least: int | None) -> None:
+        self.request = request
+        self.service: Service = request.app.state.service
+        waited(self.service, at_least)
+        self.known = known_position(self.service, as_known)
+        self.as_of, self.now = as_of, self.service.ledger.now()
+        self.day = day_in(self.now, as_of)
+        self.shelf: LedgerShelf = self.service.ledger.shelf()
+
+    def etag(self) -> str:
+        """Covers generation, position, question, and the date in every zone that can be shown."""
+        zones = sorted({a.timezone for a in self.shelf.affiliates()})
+        dates = [] if self.as_of else [f"{zone}={self.day(zone)}" for zone in zones]
+        generation, position = self.service.reading.positions().get("directory", (0, 0))
+        made_from = [str(generation), str(position), str(self.request.url.path), str(self.request.url.query), *dates]
+        return f'"{hashlib.sha256("|".join(made_from).encode()).hexdigest()[:32]}"'
+
+    def unchanged(self, etag: str) -> bool:
+        """Whether the visitor has this answer already."""
+        seen = self.request.headers.get("if-none-match", "")
+        return seen.strip() == "*" or etag in [one.strip().removeprefix("W/") for one in seen.split(",")]
+
+    def keep(self, response: Response, etag: str, next_change_at: datetime | None) -> None:
+        """Say how long the answer may be kept: never past the next change."""
+        left = int((next_change_at - self.now).total_seconds()) if next_change_at else FRESH
+        response.headers["ETag"] = etag
+        response.headers["Cache-Control"] = f"public, max-age={max(0, min(FRESH, left))}"
+
+    # --- what is told ---------------------------------------------------------------------------------------------
+
+    def partner(self, row: Partner) -> dict[str, Any]:
+        """One program as the public sees it."""
+        affiliate = self.shelf.affiliate(row.affiliate)
+        return {
+            "program_id": row.program_id,
+            "name": row.name,
+            "affiliate": row.affiliate,
+            "affiliate_name": affiliate.name if affiliate else None,
+            "place": {"city": row.city, "jurisdiction": row.jurisdiction},
+            "website": row.website,
+            "ages": list(row.ages),
+            "models": list(row.models),
+            "ein": row.ein,
+            "listing": row.listing,
+            "statuses": [self.status(one) for one in row.statuses(self.day)],
+            "history": [self.span(one) for one in row.history()],
+            "next_change_at": _moment(None if self.as_of else row.next_change_at(self.now)),
+        }
+
+    def status(self, one: Status) -> dict[str, Any]:
+        """What holds under one scheme, with its meaning and what it is no claim of."""
+        told: dict[str, Any] = {"scheme": one.scheme, "status": one.status}
+        if one.span is None:
+            return told
+        held = one.span.held
+        return {
+            **told,
+            **self.span(one.span),
+            "badge": held.badge if one.status == "active" else None,
+            "national_badge": held.national_badge and one.status == "active",
+            "listing": held.listing if one.status == "active" else "none",
+            "assessed": held.assessed,
+            **self._meaning(held),
+            "says": self._says(one.status, one.span),
+        }
+
+    def span(self, span: Span) -> dict[str, Any]:
+        """One interval: the tier by its public code, from its first to its last valid day."""
+        held = span.held
+        return {
+            "tier": held.code,
+            "label": held.label,
+            "since": span.since.isoformat(),
+            "through": span.through.isoformat() if span.through else None,
+            "provenance": held.provenance,
+            "attested_by": held.source,
+        }
+
+    def _meaning(self, held: Held) -> dict[str, str]:
+        policy = self.shelf.policy(held.policy) if held.policy else None
+        tier = policy.tier(held.tier) if policy else None
+        if tier:
+            return {"meaning": tier.meaning, "not_a_claim": tier.not_a_claim}
+        source = held.source or "its source"
+        return {
+            "meaning": f"A status from before this register, as attested by {source}.",
+            "not_a_claim": "It was not derived from evidence held here; what it meant then is for its source to say.",
+        }
+
+    def _says(self, status: str, span: Span) -> str:
+        until = f"through {span.through}" if span.through else "with no end date"
+        attested = f", as attested by {span.held.source}" if span.held.source else ""
+        said = f"{span.held.label} from {span.since} {until}{attested}"
+        return said if status == "active" else f"Formerly {said}"
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return moment.isoformat().replace("+00:00", "Z") if moment else None
+
+
+@routes.get("/partners", operation_id="partners", summary="The public directory.", responses=responses(422, 503))
+def partners(
+    request: Request,
+    response: Response,
+    affiliate: Word = None,
+    scheme: Word = None,
+    tier: Word = None,
+    status: Kept = None,
+    place: Word = None,
+    q: Word = None,
+    as_of: AsOf = None,
+    as_known: AsKnown = None,
+    at_least: AtLeast = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Any:
+    """Listed programs with what they hold on the day asked about, and held before.
+
+    Rank orders programs inside one scheme only: tiers of different affiliates are not equivalent.
+    """
+    shown = Shown(request, as_of, as_known, at_least)
+    etag = shown.etag()
+    chosen = PartnerFilter(affiliate=affiliate, scheme=scheme, tier=tier, status=status, place=place, q=q)
+    page = shown.service.reading.partners(
+        chosen, now=shown.now, as_of=as_of, as_known=shown.known, cursor=cursor, limit=limit
+    )
+    shown.keep(response, etag, page.next_change_at)
+    if shown.unchanged(etag):
+        return Response(status_code=304, headers=dict(response.headers))
+    return {
+        "partners": [shown.partner(row) for row in page.rows],
+        "next": page.next,
+        "next_change_at": _moment(page.next_change_at),
+        "as_of": as_of.isoformat() if as_of else None,
+    }
+
+
+@routes.get("/partners/{id}", operation_id="partner", summary="One program.", responses=responses(404, 422, 503))
+def partner(
+    request: Request,
+    response: Response,
+    id: Subject,  # noqa: A002  the name in the address
+    as_of: AsOf = None,
+    as_known: AsKnown = None,
+    at_least: AtLeast = None,
+) -> Any:
+    """A program that is or was listed, with its history of dated intervals."""
+    shown = Shown(request, as_of, as_known, at_least)
+    etag = shown.etag()
+    row = shown.service.reading.partner(id, as_known=shown.known)
+    if row is None:
+        raise Problem("NOT_FOUND", f"There is no listed program {id}.")
+    shown.keep(response, etag, None if as_of else row.next_change_at(shown.now))
+    return Response(status_code=304, headers=dict(response.headers)) if shown.unchanged(etag) else shown.partner(row)
+
+
+class Wanted(BaseModel):
+    """Programs to look up together."""
+
+    model_config = ConfigDict(extra="forbid")
+    ids: list[str] = Field(min_length=1, max_length=200)
+    as_of: date | None = None
+
+
+@routes.post(
+    "/partners:lookup",
+    operation_id="look-up-partners",
+    summary="Many programs at once.",
+    responses=responses(400, 413, 422, 503),
+    openapi_extra={
+        "requestBody": {"required": True, "content": {"application/json": {"schema": Wanted.model_json_schema()}}}
+    },
+)
+def look_up(request: Request, body: JsonBody, at_least: AtLeast = None) -> dict[str, Any]:
+    """Found ones in the order asked for; the others by their ids."""
+    wanted = Wanted.model_validate(body)
+    shown = Shown(request, wanted.as_of, None, at_least)
+    rows = shown.service.reading.partners_by_ids(wanted.ids)
+    there = {row.program_id for row in rows}
+    unknown = [one for one in dict.fromkeys(wanted.ids) if one not in there]
+    return {"partners": [shown.partner(row) for row in rows], "unknown": unknown}
+
+
+@routes.get(
+    "/statistics/members",
+    operation_id="members",
+    summary="How many programs hold each tier.",
+    responses=responses(422, 503),
+)
+def members(
+    request: Request, on: AsOf = None, affiliate: Word = None, as_known: AsKnown = None, at_least: AtLeast = None
+) -> dict[str, Any]:
+    """Counts per tier on a day; today in each scheme's zone where none is named."""
+    shown = Shown(request, on, as_known, at_least)
+    counted = shown.service.reading.members_on(on, now=shown.now, affiliate=affiliate, as_known=shown.known)
+    told = [
+        {
+            "affiliate": m.affiliate,
+            "scheme": m.scheme,
+            "tier": f"{m.scheme}/{m.tier}",
+            "label": m.label,
+            "members": m.members,
+        }
+        for m in counted
+    ]
+    return {"on": on.isoformat() if on else None, "members": told}
+
+
+@routes.get("/expiries", operation_id="expiries", summary="The expiry schedule.", responses=responses(422, 503))
+def expiries(
+    request: Request,
+    first: Annotated[date | None, Query(alias="from")] = None,
+    last: Annotated[date | None, Query(alias="to")] = None,
+    affiliate: Word = None,
+    at_least: AtLeast = None,
+    limit: Annotated[int, Query(ge=1, le=5000)] = 1000,
+) -> dict[str, Any]:
+    """Which tier of which program ends, falls back or is due for another look, day by day."""
+    service: Service = request.app.state.service
+    waited(service, at_least)
+    return {"expiries": due(service.reading.expiries(first, last, affiliate=affiliate, limit=limit))}
+
+
+def due(rows: Iterable[Due]) -> list[dict[str, Any]]:
+    """The schedule as JSON; ends are said as the last valid day."""
+    return [
+        {
+            "program_id": d.program_id,
+            "name": d.name,
+            "affiliate": d.affiliate,
+            "tier": f"{d.scheme}/{d.tier}",
+            "label": d.label,
+            "kind": d.kind,
+            "due_on": d.due_on.isoformat(),
+            "through": last_valid(d.due_on).isoformat() if d.kind != "review_due" else None,
+            "timezone": d.zone,
+        }
+        for d in rows
+    ]

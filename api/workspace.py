@@ -1,0 +1,151 @@
+"""The workspace of one program: where it stands, what is missing, whose turn it is. Read from the program's own stream."""
+
+from datetime import date
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from domain.assessment import missing
+from domain.determination import gaps, undetermined
+from domain.instrument.model import Instrument
+from domain.plan import uncovered
+from domain.policy.model import Policy
+from domain.program import ENDED, Cycle, Program
+from domain.signature import FORM_CODE_LENGTH
+from domain.status import intervals, standing
+from domain.term import last_valid
+from infra.ledger import Ledger
+from infra.mapper import Recorded
+from infra.shelf import LedgerShelf
+from projections.waiting import Asks, waiting
+
+
+def workspace(ledger: Ledger, program: Program, history: list[Recorded], as_of: date | None = None) -> dict[str, Any]:
+    """Everything that somebody at work on a program asks for first. ``as_of``: the day for what it holds."""
+    shelf = ledger.shelf()
+    affiliate = shelf.affiliate(program.listing.affiliate)
+    zone = affiliate.timezone if affiliate else "UTC"
+    day = as_of or ledger.now().astimezone(ZoneInfo(zone)).date()
+    return {
+        "program_id": program.program_id,
+        "version": program.version,
+        "as_of": day.isoformat(),
+        "listing": msgspec.to_builtins(program.listing),
+        "people": {person: list(p.roles) for person, p in program.people.items() if p.roles},
+        "memberships": msgspec.to_builtins(program.memberships),
+        "standing": [_standing(program, scheme, day) for scheme in dict.fromkeys(h.scheme for h in program.holdings)],
+        "cycles": [_cycle(program, cycle, shelf, zone) for cycle in program.cycles.values()],
+        "assistance": [{"ta_id": ta_id, **_assistance(ta)} for ta_id, ta in program.assistance.items()],
+        "documents": {d: _document(one) for d, one in program.documents.items()},
+        "open_questions": list(program.questions),
+        "reports": {
+            r: {"cycle_id": one.cycle_id, "shared_with": sorted(one.shares)} for r, one in program.reports.items()
+        },
+        "withdrawable": {str(version): act.published_name() for version, act in program.acts.items()},
+        **turn(program, shelf, history),
+    }
+
+
+def turn(program: Program, shelf: LedgerShelf, history: list[Recorded]) -> dict[str, Any]:
+    """Whose turn it is, since when, and by which request."""
+    now = waiting(program, _asks(program, shelf))
+    since = history[-1].recorded_at.isoformat() if history else None
+    if now is None:
+        return {"waiting_on": None, "next_act": None, "since": since}
+    return {"waiting_on": now.role.value, "next_act": now.command, "cycle_id": now.cycle_id, "since": since}
+
+
+def _asks(program: Program, shelf: LedgerShelf) -> Asks | None:
+    cycle = next((c for c in program.cycles.values() if c.phase not in ENDED), None)
+    policy = rules(program, cycle, shelf) if cycle else None
+    return Asks.of(policy, cycle.kind) if cycle and policy else None
+
+
+def rules(program: Program, cycle: Cycle, shelf: LedgerShelf) -> Policy | None:
+    """The policy a cycle is pinned to; until access the last one published of its scheme."""
+    if cycle.access:
+        return shelf.policy(cycle.access.policy)
+    scheme = shelf.scheme(cycle.scheme)
+    ref = scheme.in_force(date.max) if scheme else None
+    return shelf.policy(ref) if ref else None
+
+
+def _standing(program: Program, scheme: str, day: date) -> dict[str, Any]:
+    now = standing(program.holdings, scheme, day)
+    held = now.holding
+    spans = [s for s in intervals(program.holdings, scheme) if held and s[0].version == held.version and s[1] <= day]
+    until = spans[-1][2] if spans else None
+    return {
+        "scheme": scheme,
+        "status": now.status,
+        "tier": f"{scheme}/{held.tier}" if held else None,
+        "label": held.label if held else None,
+        "since": spans[-1][1].isoformat() if spans else None,
+        "through": last_valid(until).isoformat() if until else None,
+        "provenance": held.provenance if held else None,
+        "decision_id": held.decision_id if held else None,
+    }
+
+
+def _assistance(ta: Any) -> dict[str, Any]:
+    plain: dict[str, Any] = msgspec.to_builtins(ta)
+    if ta.mou:
+        plain["mou"] = {**plain["mou"], "form_code": ta.mou.covers[:FORM_CODE_LENGTH]}
+    return plain
+
+
+def _document(one: Any) -> dict[str, Any]:
+    return {"digest": one.digest, "scan": one.scan, "state": one.state, "frozen": one.frozen}
+
+
+def _cycle(program: Program, cycle: Cycle, shelf: LedgerShelf, zone: str) -> dict[str, Any]:
+    instrument = shelf.instrument(cycle.access.instrument) if cycle.access else None
+    told: dict[str, Any] = {
+        "cycle_id": cycle.cycle_id,
+        "scheme": cycle.scheme,
+        "kind": cycle.kind,
+        "phase": cycle.phase.value,
+        "policy": msgspec.to_builtins(cycle.access.policy) if cycle.access else None,
+        "instrument": msgspec.to_builtins(cycle.access.instrument) if cycle.access else None,
+        "submissions": len(cycle.submissions),
+        "waived_gates": sorted(cycle.waived),
+        "decider": cycle.decider,
+        "reviewer": cycle.review.reviewer,
+        "declarations": {person: d.nature for person, d in cycle.declarations.items()},
+        "statement": _statement(cycle),
+        "plan": _plan(cycle),
+    }
+    if instrument is None:
+        return told
+    return {
+        **told,
+        "answers": {i: msgspec.to_builtins(a) for i, a in cycle.answers.items()},
+        "links": {i: list(ids) for i, ids in cycle.links.items() if ids},
+        "progress": _progress(cycle, instrument),
+        "missing": {k: list(v) for k, v in msgspec.structs.asdict(missing(program, cycle, instrument)).items()},
+        "undetermined": undetermined(cycle, instrument) if cycle.review.assigned else [],
+        "uncovered": uncovered(cycle, gaps(cycle, instrument)) if cycle.review.determinations else [],
+    }
+
+
+def _progress(cycle: Cycle, instrument: Instrument) -> list[dict[str, Any]]:
+    """How many items of each section are answered, and how many the review has ruled on."""
+    told: list[dict[str, Any]] = []
+    for section in instrument.sections:
+        ids = [item.id for area in section.sub_areas for item in area.items]
+        answered = sum(1 for i in ids if i in cycle.answers and cycle.answers[i].rating)
+        ruled = sum(1 for i in ids if i in cycle.review.determinations)
+        counts = {"items": len(ids), "answered": answered, "determined": ruled}
+        told.append({"section": section.code, "title": section.title, **counts})
+    return told
+
+
+def _statement(cycle: Cycle) -> dict[str, Any] | None:
+    if cycle.statement is None:
+        return None
+    return {**msgspec.to_builtins(cycle.statement), "form_code": cycle.statement.covers[:FORM_CODE_LENGTH]}
+
+
+def _plan(cycle: Cycle) -> dict[str, Any] | None:
+    return msgspec.to_builtins(cycle.plan) if cycle.plan else None

@@ -1,0 +1,246 @@
+"""Answers from the read models: runs their questions and gives their rows back.
+
+Doors say what day it is by handing over ``now``; a tier's status on that day is computed by the question, in the
+tier's own time zone. Where ``as_known`` is given, the answer is what was known at that position.
+"""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Generic, Literal, TypeVar
+
+import msgspec
+
+from infra.database import Database
+from projections import audit_trail, decisions, directory, expiry, workspace
+from projections.audit_trail import Line
+from projections.decisions import Listed
+from projections.directory import Members, Partner
+from projections.expiry import Due
+from projections.held import midnight
+from projections.language import Question, Row
+from projections.workspace import Workspace
+
+R = TypeVar("R", bound=Row)
+_POSITIONS = "SELECT model, generation, position FROM read.progress WHERE live ORDER BY model"
+
+
+class CursorInvalid(ValueError):
+    """A cursor that no page of this question gave out."""
+
+
+@dataclass(frozen=True)
+class Page(Generic[R]):
+    """Some rows, and the cursor to ask for more with; None on the last page."""
+
+    rows: tuple[R, ...]
+    next: str | None = None
+
+
+@dataclass(frozen=True)
+class Partners(Page[Partner]):
+    """A page of the directory."""
+
+    next_change_at: datetime | None = field(default=None, kw_only=True)
+    """When a status in the listing changes next by date alone (UTC); None where the day asked about is fixed."""
+
+
+@dataclass(frozen=True)
+class PartnerFilter:
+    """Which partners. ``tier`` is qualified (``scheme/tier``); ``place`` a jurisdiction or a city; ``q`` part of a name."""
+
+    affiliate: str | None = None
+    scheme: str | None = None
+    tier: str | None = None
+    status: Literal["active", "expired", "none"] | None = None
+    place: str | None = None
+    q: str | None = None
+
+    @property
+    def ranked(self) -> bool:
+        """Whether rank may order the answer: only inside one scheme, or scheme by scheme of one affiliate (M23)."""
+        return bool(self.affiliate or self.scheme or self.tier)
+
+    @property
+    def words(self) -> dict[str, str | None]:
+        """The filter as the questions take it."""
+        return {
+            "affiliate": self.affiliate,
+            "scheme": self.scheme or (self.tier.partition("/")[0] if self.tier else None),
+            "tier": self.tier,
+            "status": self.status,
+            "place": directory.folded(self.place) if self.place else None,
+            "q": directory.folded(self.q) if self.q else None,
+        }
+
+
+_EVERYONE = PartnerFilter()
+
+
+class Reading:
+    """Asks the read models of a database. Any thread may."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def positions(self) -> dict[str, tuple[int, int]]:
+        """For each model the live generation and the position that it has read up to."""
+        with self._database.pool.connection() as connection:
+            rows: list[Any] = connection.execute(_POSITIONS).fetchall()
+        return {model: (generation, position) for model, generation, position in rows}
+
+    # --- the directory --------------------------------------------------------------------------------------------
+
+    def partners(
+        self,
+        chosen: PartnerFilter = _EVERYONE,
+        *,
+        now: datetime,
+        as_of: date | None = None,
+        as_known: int | None = None,
+        cursor: str | None = None,
+        limit: int = 50,
+    ) -> Partners:
+        """A page of listed programs: by rank within each scheme where one scheme or affiliate is asked for, else by name.
+
+        ``as_of`` None: today in each tier's zone. CursorInvalid for a cursor that is none of this question's.
+        """
+        question = {
+            (False, False): directory.BY_NAME,
+            (False, True): directory.BY_NAME_THEN,
+            (True, False): directory.BY_RANK,
+            (True, True): directory.BY_RANK_THEN,
+        }[chosen.ranked, as_known is not None]
+        c1, c2, c3, c4 = _opened(cursor, tuple[str, int, str, str]) if cursor else (None,) * 4
+        day = {"now": now, "as_of": as_of, "known": as_known}
+        place = {"c1": c1, "c2": c2, "c3": c3, "c4": c4, "limit": limit + 1}
+        lines = self._ask(question, **chosen.words, **day, **place)
+        rows = tuple(directory.model.load(line[0]) for line in lines[:limit])
+        more = _closed(lines[limit - 1][1:]) if len(lines) > limit else None
+        return Partners(rows, more, next_change_at=None if as_of else self._next_change(chosen, day))
+
+    def _next_change(self, chosen: PartnerFilter, day: dict[str, Any]) -> datetime | None:
+        question = directory.NEXT_CHANGE if day["known"] is None else directory.NEXT_CHANGE_THEN
+        words = {name: chosen.words[name] for name in ("affiliate", "scheme")}
+        return min((midnight(*line) for line in self._ask(question, **words, **day)), default=None)
+
+    def partners_by_ids(self, program_ids: Sequence[str], *, as_known: int | None = None) -> list[Partner]:
+        """The programs of those ids that are or were listed, in the order asked for; ids not found are left out."""
+        question = directory.NAMED if as_known is None else directory.NAMED_THEN
+        keys = [f"program:{program_id}" for program_id in program_ids]
+        return [directory.model.load(line[0]) for line in self._ask(question, keys=keys, known=as_known)]
+
+    def partner(self, program_id: str, *, as_known: int | None = None) -> Partner | None:
+        """One program, if it is or was listed."""
+        return next(iter(self.partners_by_ids([program_id], as_known=as_known)), None)
+
+    def members_on(
+        self, day: date | None = None, *, now: datetime, affiliate: str | None = None, as_known: int | None = None
+    ) -> list[Members]:
+        """How many programs held each tier on a day, scheme by scheme; None: today in each tier's zone."""
+        question = directory.MEMBERS if as_known is None else directory.MEMBERS_THEN
+        names = Members.__struct_fields__
+        lines = self._ask(question, as_of=day, now=now, affiliate=affiliate, known=as_known)
+        return [Members(**dict(zip(names, line, strict=True))) for line in lines]
+
+    # --- the expiry schedule --------------------------------------------------------------------------------------
+
+    def expiries(
+        self,
+        first: date | None = None,
+        last: date | None = None,
+        *,
+        affiliate: str | None = None,
+        limit: int = 1_000,
+    ) -> list[Due]:
+        """What ends or is due between two days, both included, in the order of the days."""
+        names = Due.__struct_fields__
+        lines = self._ask(expiry.DUE, first=first, last=last, affiliate=affiliate, limit=limit)
+        return [Due(**dict(zip(names, line, strict=True))) for line in lines]
+
+    # --- the audit trail ------------------------------------------------------------------------------------------
+
+    def trail(self, stream: str, *, after: int = 0, limit: int = 500, as_known: int | None = None) -> Page[Line]:
+        """The lines of a stream with versions above ``after``, in order; the cursor is the next ``after``."""
+        lines = self._ask(audit_trail.OF_STREAM, stream=stream, after=after, limit=limit + 1, known=as_known)
+        rows = tuple(audit_trail.model.load(line[0]) for line in lines[:limit])
+        return Page(rows, str(rows[-1].version) if len(lines) > limit else None)
+
+    # --- decisions ------------------------------------------------------------------------------------------------
+
+    def decisions(
+        self,
+        *,
+        program_id: str | None = None,
+        affiliate: str | None = None,
+        year: int | None = None,
+        q: str | None = None,
+        as_known: int | None = None,
+        cursor: str | None = None,
+        limit: int = 50,
+    ) -> Page[Listed]:
+        """Decisions, the latest first. CursorInvalid for a cursor that is none of this question's."""
+        (before,) = _opened(cursor, tuple[int]) if cursor else (None,)
+        lines = self._ask(
+            decisions.LIST,
+            program=f"program:{program_id}" if program_id else None,
+            affiliate=affiliate,
+            year=year,
+            q=directory.folded(q) if q else None,
+            before=before,
+            known=as_known,
+            limit=limit + 1,
+        )
+        rows = tuple(_listed(line) for line in lines[:limit])
+        return Page(rows, _closed((rows[-1].dossier.position,)) if len(lines) > limit else None)
+
+    def decision(self, decision_id: str) -> Listed | None:
+        """One decision with its whole evaluation."""
+        return next((_listed(line) for line in self._ask(decisions.ONE, decision_id=decision_id)), None)
+
+    # --- workspaces -----------------------------------------------------------------------------------------------
+
+    def workspaces(
+        self,
+        *,
+        affiliate: str | None = None,
+        waiting_on: str | None = None,
+        q: str | None = None,
+        cursor: str | None = None,
+        limit: int = 50,
+    ) -> Page[Workspace]:
+        """Programs, the longest waiting first. CursorInvalid for a cursor that is none of this question's."""
+        since, key = _opened(cursor, tuple[datetime, str]) if cursor else (None, None)
+        words = {"affiliate": affiliate, "waiting_on": waiting_on, "q": directory.folded(q) if q else None}
+        lines = self._ask(workspace.LIST, **words, since=since, key=key, limit=limit + 1)
+        rows = tuple(workspace.model.load(line[0]) for line in lines[:limit])
+        return Page(rows, _closed(lines[limit - 1][1:]) if len(lines) > limit else None)
+
+    def workspace(self, program_id: str) -> Workspace | None:
+        """One program's workspace."""
+        lines = self._ask(workspace.ONE, key=f"program:{program_id}")
+        return next((workspace.model.load(line[0]) for line in lines), None)
+
+    # --- asking ---------------------------------------------------------------------------------------------------
+
+    def _ask(self, question: Question, **words: Any) -> list[Any]:
+        with self._database.pool.connection() as connection:
+            return connection.execute(question.sql, words, binary=True).fetchall()
+
+
+def _listed(line: Any) -> Listed:
+    body, name, affiliate = line
+    return Listed(dossier=decisions.model.load(body), program_name=name, affiliate=affiliate)
+
+
+def _closed(place: Sequence[Any]) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode(tuple(place))).decode().rstrip("=")
+
+
+def _opened(cursor: str, shape: type[Any]) -> Any:
+    try:
+        return msgspec.json.decode(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)), type=shape)
+    except (binascii.Error, msgspec.DecodeError, ValueError):
+        raise CursorInvalid("this cursor belongs to no page of this list") from None

@@ -1,0 +1,271 @@
+"""Verification: the ledger's own word is not taken for it. Every digest is computed again, every decision derived again,
+every read model built again, every cited document and word looked for."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import msgspec
+
+from domain import evolve, initial
+from domain.decision import TierDecisionDeferred, TierDenied, TierGranted
+from domain.documents import DocumentUploaded
+from domain.evidence import TierEligibilityEvaluated, rederive
+from domain.language import Event
+from domain.values import InstrumentRef, PolicyRef, TextRef
+from infra.documents import DocumentStore, ErasedDocument, UnknownDocument
+from infra.ledger import Ledger
+from infra.mapper import decode
+from infra.projector import Projector
+from infra.records import StoredFact, commitment
+from infra.vault import DamagedSecret, MissingKey, UnknownSecret, Vault, text_digest
+
+BATCH = 1_000
+MOST_NAMED = 50
+Decision = TierGranted | TierDenied | TierDecisionDeferred
+Progress = Callable[[str, int, int], None]
+"""Told now and then: what is being checked, how far, of how many."""
+
+
+class Verified(Protocol):
+    """What of a service is verified."""
+
+    @property
+    def ledger(self) -> Ledger:
+        """Its ledger."""
+        ...
+
+    @property
+    def vault(self) -> Vault:
+        """Its words and people."""
+        ...
+
+    @property
+    def documents(self) -> DocumentStore:
+        """Its documents."""
+        ...
+
+    @property
+    def projector(self) -> Projector:
+        """Its read models."""
+        ...
+
+
+@dataclass
+class Check:
+    """One check: what was looked at, how many, and everything that came out different."""
+
+    name: str
+    what: str
+    count: int = 0
+    note: str = ""
+    divergences: list[str] = field(default_factory=list[str])
+
+    def note_divergence(self, divergence: str) -> None:
+        """Note something that is not as it should be."""
+        self.divergences.append(divergence)
+
+    @property
+    def fine(self) -> bool:
+        """Whether nothing was noted."""
+        return not self.divergences
+
+    def __str__(self) -> str:
+        """One line; where something differs, a line for each, up to fifty."""
+        said = f"{self.name}: {self.count:,} {self.what}{self.note}, {len(self.divergences)} divergences"
+        named = [f"  {one}" for one in self.divergences[:MOST_NAMED]]
+        more = len(self.divergences) - len(named)
+        return "\n".join([said, *named, *([f"  and {more} more"] if more > 0 else [])])
+
+
+def _silent(name: str, done: int, total: int) -> None:
+    """Nobody watches."""
+
+
+def verify(service: Verified, progress: Progress = _silent) -> list[Check]:
+    """Every check, in order. It changes nothing; the head is taken once, what comes later is not looked at."""
+    head = service.ledger.recorder.head()[0]
+    sweep = _Sweep(service, head, progress)
+    sweep.run()
+    decisions = _decisions(service.ledger, sweep, progress)
+    models = _models(service.projector, head)
+    return [sweep.commitments, sweep.order, sweep.readable, decisions, models, *_cited(service, sweep, progress)]
+
+
+class _Sweep:
+    """One reading of the whole ledger, in order, and what it finds cited."""
+
+    def __init__(self, service: Verified, head: int, progress: Progress) -> None:
+        self.recorder = service.ledger.recorder
+        self.head, self.progress = head, progress
+        self.commitments = Check("commitments", "events whose digest was computed again")
+        self.order = Check("order", "positions without a gap and versions in sequence")
+        self.readable = Check("readable", "events of known types")
+        self.evaluated: list[str] = []
+        """Programs with a recorded evaluation."""
+        self.texts: dict[str, str] = {}
+        self.documents: dict[str, str] = {}
+        self.bodies: dict[str, str] = {}
+        self._versions: dict[str, int] = {}
+
+    def run(self) -> None:
+        """Read everything up to the head."""
+        position = 0
+        while facts := self.recorder.read(position, BATCH, self.head):
+            for fact in facts:
+                self._see(fact, position)
+                position = fact.position
+            self.progress("events", position, self.head)
+        if position != self.head:
+            self.order.note_divergence(f"the ledger ends at {position}, not at {self.head}")
+
+    def _see(self, fact: StoredFact, before: int) -> None:
+        self.commitments.count += 1
+        self.order.count += 1
+        self.readable.count += 1
+        place = f"position {fact.position} ({fact.stream}@{fact.version} {fact.type})"
+        if commitment(fact) != fact.commitment:
+            self.commitments.note_divergence(f"{place}: the row is not what was committed to")
+        if fact.position != before + 1:
+            self.order.note_divergence(f"{place}: follows position {before}")
+        if fact.version != self._versions.get(fact.stream, 0) + 1:
+            self.order.note_divergence(f"{place}: follows version {self._versions.get(fact.stream, 0)}")
+        self._versions[fact.stream] = fact.version
+        try:
+            self._note(fact, decode(fact.type, fact.state))
+        except (LookupError, msgspec.MsgspecError) as error:
+            self.readable.note_divergence(f"{place}: {error}")
+
+    def _note(self, fact: StoredFact, event: Event) -> None:
+        for value in _values(event):
+            if isinstance(value, TextRef):
+                self.texts[value.id] = value.digest
+            elif isinstance(value, (PolicyRef, InstrumentRef)):
+                self.bodies[value.sha256] = str(value)
+        if isinstance(event, DocumentUploaded):
+            self.documents[event.document_id] = event.digest
+        if isinstance(event, TierEligibilityEvaluated) and fact.stream not in self.evaluated:
+            self.evaluated.append(fact.stream)
+
+
+def _values(value: Any) -> Iterator[Any]:
+    """A value and everything inside it."""
+    yield value
+    if isinstance(value, msgspec.Struct):
+        for name in value.__struct_fields__:
+            yield from _values(getattr(value, name))
+    elif isinstance(value, tuple):
+        for one in value:  # pyright: ignore[reportUnknownVariableType]
+            yield from _values(one)
+
+
+def _decisions(ledger: Ledger, sweep: _Sweep, progress: Progress) -> Check:
+    """Every recorded evaluation made again from the events before it, and every decision held against its evaluation."""
+    check = Check("decisions", "decisions derived again")
+    for n, stream in enumerate(sweep.evaluated, 1):
+        try:
+            _rederived(ledger, stream.partition(":")[2], sweep.head, check)
+        except (LookupError, ValueError, AttributeError, msgspec.MsgspecError) as error:
+            check.note_divergence(f"{stream}: it cannot be derived: {type(error).__name__}: {error}")
+        progress("decisions", n, len(sweep.evaluated))
+    return check
+
+
+def _rederived(ledger: Ledger, program_id: str, head: int, check: Check) -> None:
+    shelf = ledger.shelf()
+    state = initial("program", program_id)
+    evaluated: dict[int, TierEligibilityEvaluated] = {}
+    for one in ledger.history("program", program_id, upto_position=head):
+        place = f"program:{program_id}@{one.version}"
+        if isinstance(one.event, TierEligibilityEvaluated):
+            evaluated[one.version] = one.event
+            if one.event.through_version != one.version - 1:
+                check.note_divergence(
+                    f"{place}: evaluated up to {one.event.through_version}, not up to the event before it"
+                )
+            different = rederive(state, shelf, one.event)
+            if different:
+                check.note_divergence(f"{place}: derived again, these differ: {', '.join(different)}")
+        if isinstance(one.event, Decision):
+            check.count += 1
+            fault = _unfounded(one.event, evaluated.get(one.event.evaluation))
+            if fault:
+                check.note_divergence(f"{place}: {fault}")
+        state = evolve(state, one.event, one.version)
+
+
+def _unfounded(event: Decision, evaluated: TierEligibilityEvaluated | None) -> str | None:
+    """Why a decision does not follow from its evaluation, if it does not."""
+    if evaluated is None or evaluated.decision_id != event.decision_id:
+        return "it names no evaluation of its own"
+    carried = evaluated.evaluation.of(event.tier).result == "true"
+    if isinstance(event, TierGranted) and not carried:
+        return f"{event.tier} was granted, but the evidence does not carry it"
+    return (
+        f"{event.tier} was denied, but the evidence carries it" if isinstance(event, TierDenied) and carried else None
+    )
+
+
+def _models(projector: Projector, head: int) -> Check:
+    """Every read model built again out of sight and compared; events that wait are divergences too."""
+    check = Check("read models", "read models compared with a rebuild")
+    projector.catch_up()
+    check.count = len(projector.positions())
+    for difference in projector.verify():
+        check.note_divergence(str(difference))
+    for model, parked in projector.parked().items():
+        check.note_divergence(f"{model}: {len(parked)} events wait, the first at position {parked[0].position}")
+    return check
+
+
+def _cited(service: Verified, sweep: _Sweep, progress: Progress) -> Iterator[Check]:
+    """Everything that events name by its digest is there and has that digest, unless it was erased on purpose."""
+    documents = Check("documents", "documents read and hashed again")
+    _each(documents, sweep.documents, lambda one, digest: _document(service.documents, one, digest), progress)
+    yield documents
+    words = Check("words", "texts opened and hashed again")
+    _each(words, sweep.texts, lambda one, digest: _text(service.vault, one, digest), progress)
+    yield words
+    bodies = Check("bodies", "policies and instruments found by their hash")
+    for sha256, name in sweep.bodies.items():
+        bodies.count += 1
+        if service.ledger.recorder.artifact(bytes.fromhex(sha256)) is None:
+            bodies.note_divergence(f"{name}: its body {sha256[:12]} is gone")
+    yield bodies
+
+
+def _each(check: Check, cited: dict[str, str], look: Callable[[str, str], str | None], progress: Progress) -> None:
+    erased = 0
+    for n, (one, digest) in enumerate(cited.items(), 1):
+        found = look(one, digest)
+        erased += found == "erased"
+        check.count += 1
+        if found and found != "erased":
+            check.note_divergence(f"{one}: {found}")
+        if n % BATCH == 0:
+            progress(check.name, n, len(cited))
+    check.note = f" ({erased:,} erased)" if erased else ""
+
+
+def _document(store: DocumentStore, document_id: str, digest: str) -> str | None:
+    try:
+        if store.present(document_id, digest):
+            return None
+        store.open(document_id)
+    except ErasedDocument:
+        return "erased"
+    except (UnknownDocument, MissingKey) as error:
+        return f"it is gone: {type(error).__name__}"
+    except Exception as error:  # noqa: BLE001  whatever is wrong with one document, the others are looked at
+        return f"it cannot be read: {type(error).__name__}"
+    return "its content is not what was handed in"
+
+
+def _text(vault: Vault, text_id: str, digest: str) -> str | None:
+    try:
+        found = vault.preimage(text_id)
+    except (UnknownSecret, MissingKey, DamagedSecret) as error:
+        return f"it is gone: {type(error).__name__}"
+    if found is None:
+        return "erased"
+    return None if text_digest(*found) == digest else "its words are not what was recorded"

@@ -24,6 +24,7 @@ from api.proof import (
 from domain.access import GateWaived
 from domain.decision import TierDecisionDeferred, TierDenied, TierGranted
 from domain.evidence import TierEligibilityEvaluated, gather, rederive
+from domain.language import listing
 from domain.policy.evaluate import Node, evaluate, why
 from domain.policy.model import Policy
 from domain.program import Cycle, Holding, Program, open_cycle
@@ -31,6 +32,9 @@ from domain.status import HistoricalStatusImported, intervals, standing
 from domain.term import last_valid
 from infra.ledger import Ledger
 from infra.mapper import Recorded
+
+MOST_NAMED = 5
+"""So many practices are named with their wording in one sentence."""
 
 
 def explain(
@@ -350,7 +354,13 @@ def _reason(event: Decision) -> Any:
 
 
 def _listed(lacking: tuple[Missing, ...]) -> str:
-    return "; ".join(m.says for m in lacking)
+    """Everything that is missing, in one sentence; long lists of practices by their ids, in full beside it."""
+    return "; ".join(m.says if len(m.items) <= MOST_NAMED else _counted_missing(m) for m in lacking)
+
+
+def _counted_missing(m: Missing) -> str:
+    some = f"{m.need} of these {len(m.items)}" if m.need < len(m.items) else str(len(m.items))
+    return f"{some} practices ({listing(list(m.items), most=MOST_NAMED)})"
 
 
 def _because(evaluated: TierEligibilityEvaluated, tier: str) -> str:

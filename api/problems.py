@@ -18,6 +18,7 @@ from infra.documents import DocumentRefused
 from infra.ledger import StaleVersion
 from infra.library import FileFaults
 from infra.mapper import UnfitEvent
+from infra.outage import OUTAGES
 from infra.reading import CursorInvalid
 from infra.records import (
     CommandReused,
@@ -82,6 +83,7 @@ FAULTS: dict[str, Fault] = {
         ("LEDGER_FULL", 422, "No more can be recorded here"),
         ("CHANGED_MEANWHILE", 409, "Somebody was quicker, again and again"),
         ("INTERNAL", 500, "Something went wrong here"),
+        ("DATABASE_UNREACHABLE", 503, "The database does not answer"),
         ("LEDGER_BUSY", 503, "Try again in a moment"),
         ("OUTCOME_UNKNOWN", 503, "It is not known whether that was recorded"),
         ("NOT_YET_VISIBLE", 503, "Not there yet"),
@@ -239,6 +241,8 @@ def problem_of(error: Exception) -> Problem:
     for kind in type(error).__mro__:
         if kind in TRANSLATED:
             return TRANSLATED[kind](error)
+    if isinstance(error, OUTAGES):
+        return Problem("DATABASE_UNREACHABLE", "The database does not answer; try again.", headers={"Retry-After": "2"})
     return Problem("INTERNAL", "The request could not be carried out; the fault is on this side.")
 
 

@@ -71,7 +71,7 @@ DEFERRED_TOO_LONG = refusal(
 class TierGranted(Event):
     """A tier was granted: the facts that may be published, and the version of the evaluation it rests on."""
 
-    says = "granted {e.label}, {e.term}: {e.rationale}"
+    says = "granted {e.label}, {e.term}[: {e.rationale}]"
     decision_id: Reference
     cycle_id: Reference | None = None
     scheme: Code

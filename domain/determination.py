@@ -38,7 +38,7 @@ REVIEWING = (Phase.UNDER_REVIEW, Phase.PLANNED)
 class ItemDeterminationRecorded(CycleEvent):
     """The reviewer ruled on one item, naming the evidence seen."""
 
-    says = "determined item {e.item_id}: {e.outcome}, {e.rating} (evidence seen: {e.evidence_seen}; reason: {e.reason})"
+    says = "determined item {e.item_id}: {e.outcome}[, {e.rating}][ (evidence seen: {e.evidence_seen})][: {e.reason}]"
     item_id: Code
     outcome: Literal["confirmed", "adjusted", "not_verified"]
     rating: Rating | None = None

@@ -5,6 +5,7 @@ puts the stages together in the order of the process. A rule is a pure function 
 who, when and minted ids arrive in the context, and nothing here reads a clock or draws a number.
 """
 
+import re
 import string
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ class _Plain(string.Formatter):
 
 
 _PLAIN = _Plain()
+_OPTIONAL = re.compile(r"\[([^][]*\{e\.(\w+)\}[^][]*)\]")
 
 
 class Event(Fact, forbid_unknown_fields=True):
@@ -33,7 +35,8 @@ class Event(Fact, forbid_unknown_fields=True):
 
     schema_version: ClassVar[int] = 1
     says: ClassVar[str] = ""
-    """One sentence for the audit trail; ``{e.field}`` stands for a field, the actor is put before it."""
+    """One sentence for the audit trail: ``{e.field}`` stands for a field, a part in square brackets is left out where
+    its field is empty, the actor is put before it."""
 
     @classmethod
     def published_name(cls) -> str:
@@ -42,7 +45,8 @@ class Event(Fact, forbid_unknown_fields=True):
 
     def sentence(self) -> str:
         """What happened, in words that follow the actor's name."""
-        return _PLAIN.format(self.says, e=self)
+        said = _OPTIONAL.sub(lambda part: part[1] if getattr(self, part[2]) else "", self.says)
+        return _PLAIN.format(said, e=self)
 
 
 class Role(StrEnum):

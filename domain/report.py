@@ -53,7 +53,7 @@ class AssessmentReportIssued(CycleEvent):
 class AssessmentReportShared(Event):
     """The program lets somebody see the report."""
 
-    says = "shared the report with {e.audience} (until {e.until})"
+    says = "shared the report with {e.audience}[ until {e.until}]"
     report_id: Reference
     audience: Code
     until: date | None = None

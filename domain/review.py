@@ -54,7 +54,7 @@ class SiteReviewHeld(CycleEvent):
 class ReviewSummaryIssued(CycleEvent):
     """The reviewer's summary went to the program."""
 
-    says = "issued the review summary (reply until {e.reply_until}): {e.summary}"
+    says = "issued the review summary[ (reply until {e.reply_until})]: {e.summary}"
     summary: TextRef
     strengths: tuple[Code, ...]
     findings: tuple[Code, ...]

@@ -129,8 +129,7 @@ def _memorandum(assistance: Assistance | None) -> Turn:
 
 
 def _open(p: Program, c: Cycle, asks: Asks | None) -> Turn:
-    unrated = any(a.rating is None for a in c.answers.values())
-    return _turn(LEAD, RateItem if unrated or not c.started else SubmitAssessment)
+    return _turn(LEAD, SubmitAssessment if c.started else RateItem)
 
 
 def _submitted(p: Program, c: Cycle, asks: Asks | None) -> Turn:

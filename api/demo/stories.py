@@ -13,9 +13,7 @@ def reviewed_lake(door: Door, program: Mentoring = LAKE) -> Journey:
     way = journey(door, replace(program, not_in_practice=(*program.not_in_practice, "E26"))).listed()
     way.requested().assisted().opened().rated()
     way.by("staff", "AskSupportQuestion", about="K76", question="Does a move to another town count as an early ending?")
-    (asked,) = [
-        q for q in way.by("lead", "AskSupportQuestion", about="process", question="May two of us rate at once?")
-    ]
+    (asked,) = way.by("lead", "AskSupportQuestion", about="process", question="May two of us rate at once?")
     answered = {"question_id": getattr(asked, "question_id", ""), "answer": "Yes. Each item remembers who was last."}
     way.by("administrator", "AnswerSupportQuestion", **answered)
     way.submitted().under_review().returned_and_improved("E26")
@@ -48,7 +46,7 @@ def quality_program(door: Door) -> Journey:
 def partner(door: Door) -> Journey:
     """A Massachusetts program goes from Affiliate by Associate Partner to Partner."""
     way = journey(door, HARBOR).listed().member().requested().opened().decider_named()
-    first, *others = way.instrument.items
+    first = way.instrument.items[0]
     way.answer(first)
     way.granted("associate_partner", "A formal program, in operation for years, that has begun its self-assessment.")
     way.rated(but=(first.id,)).submitted().under_review().visited("onsite").determined().planned().reviewed()

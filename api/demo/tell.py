@@ -4,7 +4,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from api.demo.doors import LedgerDoor, StoryClock
 from api.demo.folder import demo_settings, start_over
@@ -44,7 +44,12 @@ def run(settings: Settings, console: Console) -> int:
         _why(service, journeys[0], console)
         failed = _verification(service, console)
         console.print(f"\nTold in {time.monotonic() - began:.0f} seconds. What was told can be looked at again:")
-        for command in (f'explain "{journeys[1].program.name}"', f'replay "{journeys[3].program.name}"', "verify", "serve"):
+        for command in (
+            f'explain "{journeys[1].program.name}"',
+            f'replay "{journeys[3].program.name}"',
+            "verify",
+            "serve",
+        ):
             console.print(f"  NQMS_DATA_DIR={folder} nqms {command}", soft_wrap=True)
     return 1 if failed else 0
 
@@ -76,7 +81,8 @@ def _told(service: Service, journey: Journey) -> str:
     steps += [f"{adjusted} ratings adjusted by the reviewer"] if adjusted else []
     accepted = sum(d.outcome == "not_applicable" for d in ruled)
     steps += [f"{accepted} accepted as not applicable"] if accepted else []
-    steps += [f"{len(cycle.plan.goals)} goals in the plan"] if cycle.plan else []
+    goals = len(cycle.plan.goals) if cycle.plan else 0
+    steps += [f"{goals} {'goal' if goals == 1 else 'goals'} in the plan"] if goals else []
     marks = " → ".join(h.label for h in program.holdings)
     return (
         f"[bold]{journey.program.name}[/bold], {journey.program.city} ({journey.staff.name})\n"
@@ -92,7 +98,7 @@ def _policy(service: Service, status: Status) -> Policy | None:
 def _directory(service: Service, console: Console) -> None:
     now = service.ledger.now()
     console.rule("The partner directory, as of today")
-    table = Table("program", "place", "quality mark", "holds", "listing", expand=False)
+    table = Table("program", "place", Column("quality mark", overflow="fold"), "holds", "listing")
     disclaimers: dict[str, str] = {}
     for partner in service.reading.partners(now=now).rows:
         for status in partner.statuses(day_in(now)):
@@ -101,7 +107,13 @@ def _directory(service: Service, console: Console) -> None:
                 continue
             until = f"through {span.through}" if span.through else "no end date"
             place = f"{partner.city}, {partner.jurisdiction.removeprefix('US-')}"
-            table.add_row(partner.name, place, f"{span.held.label}\n{span.held.code}", f"from {span.since}\n{until}", span.held.listing)
+            table.add_row(
+                partner.name,
+                place,
+                f"{span.held.label}\n{span.held.code}",
+                f"from {span.since}\n{until}",
+                span.held.listing,
+            )
             policy = _policy(service, status)
             tier = policy.tier(span.held.tier) if policy else None
             if tier:
@@ -114,7 +126,7 @@ def _directory(service: Service, console: Console) -> None:
 
 def _expiries(service: Service, console: Console) -> None:
     console.rule("The expiry schedule")
-    table = Table("what", "program", "mark", "last valid day", expand=False)
+    table = Table("what", "program", "mark", "last valid day")
     said = {"expires": "ends", "hold_ends": "falls back", "review_due": "review due"}
     for due in service.reading.expiries():
         day = due.due_on if due.kind == "review_due" else last_valid(due.due_on)
@@ -126,7 +138,7 @@ def _why(service: Service, journey: Journey, console: Console) -> None:
     console.rule(f"Why: {journey.program.name}")
     told = text(explain(service.ledger, journey.program_id))
     (revealed,) = Disclosure(service.vault).told([told])
-    console.print(revealed, markup=False, highlight=False)
+    console.print(revealed, markup=False, highlight=False, soft_wrap=True)
 
 
 def _verification(service: Service, console: Console) -> bool:

@@ -184,7 +184,12 @@ def test_without_a_rule_on_renewal_there_is_no_window_to_wait_for() -> None:
 def test_everything_that_speaks_against_a_renewal_is_named() -> None:
     c = granted().must(LEAD, asking("lean"))
     later = on(c, expiry(c) - timedelta(365)).must(LEAD, asking(kind="renewal"))
-    early = {**FULL, "version": "2", "cycles": FULL["cycles"][:1], "renewal": {**FULL["renewal"], "opens_before": "P1M"}}
+    early = {
+        **FULL,
+        "version": "2",
+        "cycles": FULL["cycles"][:1],
+        "renewal": {**FULL["renewal"], "opens_before": "P1M"},
+    }
     later.world.publish(early, effective_from=later.today)
     given(later).when(LEAD, asking(kind="renewal")).refused(
         "CYCLE_ALREADY_OPEN", "KIND_NOT_OFFERED", "TOO_EARLY_TO_RENEW"

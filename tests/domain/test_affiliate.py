@@ -57,7 +57,9 @@ def test_an_affiliate_is_chartered_with_its_area_and_first_administrator(person:
 
 def test_unless_said_otherwise_an_affiliate_is_not_the_national_body_and_publishes_alone() -> None:
     world = new_world()
-    given(world, "east").when(OPERATOR, charter()).then(AffiliateChartered, national=False, policies_need_national=False)
+    given(world, "east").when(OPERATOR, charter()).then(
+        AffiliateChartered, national=False, policies_need_national=False
+    )
     assert not world.affiliate("east").national
     assert not world.affiliate("east").policies_need_national
 

@@ -132,7 +132,7 @@ def test_quality_goes_with_a_yes_and_not_applicable_with_a_reason(
 
 @pytest.mark.req("A5")
 @pytest.mark.parametrize("quality", [0, 6])
-def test_quality_goes_from_one_to_five(quality: int) -> None:
+def test_quality_goes_from_one_to_five(quality: Any) -> None:
     with pytest.raises(ValidationError, match="quality"):
         rating(open_(), quality=quality)
 
@@ -320,7 +320,9 @@ def with_unscanned(scheme: str) -> Case:
 @pytest.mark.req("M8")
 def test_a_document_that_waits_for_its_scan_is_admissible_unless_the_policy_refuses_it() -> None:
     c = with_unscanned("full")
-    given(c).when(LEAD, submitting(c)).then(AssessmentSubmitted, documents={d: c.p.documents[d].digest for d in ("doc1", "fresh")})
+    given(c).when(LEAD, submitting(c)).then(
+        AssessmentSubmitted, documents={d: c.p.documents[d].digest for d in ("doc1", "fresh")}
+    )
     c = with_unscanned("lean")
     given(c).when(LEAD, submitting(c)).refused("INCOMPLETE", **lacking(unscanned=["fresh"]))
     c.must(CLOCK, RecordScan(document_id="fresh", verdict="clean"))

@@ -97,7 +97,7 @@ def test_assistance_for_the_quality_process_names_the_cycle() -> None:
     story.then(TechnicalAssistanceRequested, programme="nmrc", purpose="nqms", cycle_id=c.cycle_id)
     ta = c.p.assistance[c.ta_id]
     assert (ta.scheme, ta.purpose, ta.cycle_id, ta.requested) == ("nmrc", "nqms", c.cycle_id, c.p.version)
-    assert not (ta.assigned or ta.needs_assessed or ta.mou or ta.reported or ta.evaluated or ta.cancelled)
+    assert (ta.assigned, ta.needs_assessed, ta.mou, ta.reported, ta.evaluated, ta.cancelled) == (0, 0, None, 0, 0, 0)
 
 
 @pytest.mark.parametrize("programme", ["nmrc", "tap"])
@@ -234,9 +234,7 @@ def test_a_needs_assessment_on_paper_was_handed_in_and_stays() -> None:
 def test_with_the_final_report_comes_the_invitation_to_evaluate() -> None:
     c, ta_id = asked(steps=2)
     story = given(c).when(ADMIN, reporting(ta_id))
-    story.then(
-        AssistanceFinalReportCompleted, AssistanceEvaluationInvited, ta_id=ta_id, summary=words("It was good.")
-    )
+    story.then(AssistanceFinalReportCompleted, AssistanceEvaluationInvited, ta_id=ta_id, summary=words("It was good."))
     assert c.p.assistance[ta_id].reported == c.p.version - 1
 
 
@@ -288,7 +286,7 @@ def test_with_assistance_that_has_ended_nothing_goes_on(end: str, person: str, s
     given(c).when(person, step(ta_id)).refused("ASSISTANCE_ENDED")
 
 
-@pytest.mark.parametrize(("person", "step"), (*STEPS, (LEAD, cancelling)), ids=lambda x: getattr(x, "__name__", x))
+@pytest.mark.parametrize(("person", "step"), [*STEPS, (LEAD, cancelling)], ids=lambda x: getattr(x, "__name__", x))
 def test_a_step_names_assistance_that_was_asked_for(person: str, step: Any) -> None:
     c, _ = asked(steps=1)
     given(c).when(person, step("imaginary")).refused("ASSISTANCE_UNKNOWN", ta_id="imaginary")
@@ -390,3 +388,11 @@ def test_an_assignment_is_withdrawn_by_who_assigns_and_needs_by_neither_reviewer
         given(c).when(person, undoing(ta.needs_assessed)).refused(
             "NOT_YOURS_TO_WITHDRAW", parts=["affiliate_admin", "program_lead"]
         )
+
+
+@pytest.mark.req("M2")
+def test_a_provider_stays_while_a_report_rests_on_the_assignment() -> None:
+    c, ta_id = asked(steps=1)
+    version = c.p.assistance[ta_id].assigned
+    c.must(ADMIN, reporting(ta_id))
+    given(c).when(NATIONAL, undoing(version)).refused("RESTED_UPON")

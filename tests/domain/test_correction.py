@@ -5,8 +5,10 @@ from typing import Any, get_args
 import pytest
 
 from domain.access import RecordIntakeConversation, WithdrawFromCycle
+from domain.assistance import AssignTaProvider, RequestTechnicalAssistance
 from domain.correction import UNDOING, ActWithdrawn, WithdrawAct
 from domain.language import Role
+from domain.listing import ApproveListing
 from domain.review import RecordSiteReview
 from tests.small_world import (
     ADMIN,
@@ -20,6 +22,7 @@ from tests.small_world import (
     gates_met,
     granted,
     open_,
+    registered,
     requested,
     under_review,
     words,
@@ -126,3 +129,15 @@ def test_every_act_says_who_may_withdraw_it_among_those_who_may_ask() -> None:
     assert UNDOING
     assert {e.__name__: u.by for e, u in UNDOING.items() if not u.by or set(u.by) - set(WithdrawAct.by)} == {}
     assert all(isinstance(part, Role) for u in UNDOING.values() for part in u.by)
+
+
+@pytest.mark.req("M2")
+def test_whoever_has_two_parts_withdraws_what_either_may() -> None:
+    c = registered(registration={"affiliate": "national", "jurisdiction": "US-WY"}).must(
+        NATIONAL, ApproveListing(lead=LEAD)
+    )
+    c.must(LEAD, RequestTechnicalAssistance(purpose="other"))
+    (ta_id,) = c.p.assistance
+    c.must(NATIONAL, AssignTaProvider(ta_id=ta_id, affiliate="national"))
+    version = c.p.assistance[ta_id].assigned
+    given(c).when(NATIONAL, withdrawing(version)).then(ActWithdrawn, act="TechnicalAssistanceProviderAssigned.v1")

@@ -236,9 +236,7 @@ def test_a_document_in_use_is_unlinked_before_it_is_taken_back() -> None:
 def returned() -> Case:
     c = submitted()
     reason = words("Please say more.")
-    return c.must(
-        ADMIN, ReturnAssessment(cycle_id=c.cycle_id, item_ids=(PLAIN,), reason=reason, respond_by=c.today)
-    )
+    return c.must(ADMIN, ReturnAssessment(cycle_id=c.cycle_id, item_ids=(PLAIN,), reason=reason, respond_by=c.today))
 
 
 @pytest.mark.req("S1-14")

@@ -210,7 +210,9 @@ def test_paper_too_is_signed_by_parties_and_each_once() -> None:
     given(c).when(ADMIN, paper(c, "program")).refused("ALREADY_SIGNED", party="program")
 
 
-@pytest.mark.parametrize("command", [drafting, lambda c: signing(c, "affiliate"), lambda c: paper(c, "program"), voiding])
+@pytest.mark.parametrize(
+    "command", [drafting, lambda c: signing(c, "affiliate"), lambda c: paper(c, "program"), voiding]
+)
 def test_with_assistance_that_was_cancelled_nothing_goes_on(command: Any) -> None:
     c = drafted()
     asked = command(c)

@@ -160,7 +160,11 @@ def test_the_first_version_may_put_into_force_what_was_in_force_on_paper() -> No
 
 def test_everything_that_speaks_against_a_version_is_named() -> None:
     world = new_world()
-    changes = {"policy": "LEAN", "affiliate": "nowhere", "instrument": {"family": "X", "version": "1", "basis": "proposal"}}
+    changes = {
+        "policy": "LEAN",
+        "affiliate": "nowhere",
+        "instrument": {"family": "X", "version": "1", "basis": "proposal"},
+    }
     command = publish(handed_in(world, **changes), date(2020, 1, 1), "1")
     given(world, "full").when(ADMIN, command).refused(
         "BODY_OTHER", "VERSION_PUBLISHED", "AFFILIATE_UNKNOWN", "NOT_THE_OWNER", "INSTRUMENT_UNKNOWN",

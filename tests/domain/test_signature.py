@@ -146,9 +146,7 @@ def test_paper_was_signed_between_its_draft_and_today() -> None:
     draft, tomorrow = c.today - timedelta(7), c.today + timedelta(1)
     before = draft - timedelta(1)
     given(c).when(ADMIN, on_paper(c, signed_on=tomorrow)).refused("DATE_IN_FUTURE", field="signed_on", today=c.today)
-    given(c).when(ADMIN, on_paper(c, signed_on=before)).refused(
-        "SIGNED_BEFORE_ASKED", signed_on=before, asked_on=draft
-    )
+    given(c).when(ADMIN, on_paper(c, signed_on=before)).refused("SIGNED_BEFORE_ASKED", signed_on=before, asked_on=draft)
     given(c).when(ADMIN, on_paper(c, signed_on=draft)).then(MouSigned)
 
 

@@ -1,6 +1,6 @@
 """The questions: who is shown on a day, as known at a position, in which order, page by page."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ from domain.decision import TierGranted
 from domain.language import Event
 from domain.listing import ProgramListingPaused, ProgramRegistered
 from domain.status import HistoricalStatusImported
-from infra.database import Database
+from infra.database import Database, EmbeddedServer, connect, create_schema
 from infra.projector import Projector
 from infra.reading import CursorInvalid, PartnerFilter, Reading
 from infra.recorder import LedgerRecorder
@@ -48,9 +48,18 @@ def ids_of(reading: Reading, chosen: PartnerFilter | None = None, **more: Any) -
 DEDICATED, EXPERT = granted(), granted(tier="expert")
 
 
-@pytest.fixture
-def reading(database: Database, recorder: LedgerRecorder) -> Reading:
-    """Seven programs: three of one scheme, one of another, one member, one listed, one pending."""
+@pytest.fixture(scope="module")
+def reading(postgres: EmbeddedServer) -> Generator[Reading]:
+    """Seven programs: three of one scheme, one of another, one member, one listed, one pending. Nobody writes to it."""
+    with connect(*create_schema(postgres, "test_reading", "nqms_template")) as database:
+        recorder = LedgerRecorder(database)
+        recorder.create_ledger("test")
+        _tell(recorder)
+        Projector(database, recorder).catch_up()
+        yield Reading(database)
+
+
+def _tell(recorder: LedgerRecorder) -> None:
     stories: dict[str, list[Event]] = {
         "exp2": renamed(EXPERT.events, "zebra Friends"),
         "exp1": renamed(EXPERT.events, "Zebra Friends"),
@@ -62,8 +71,6 @@ def reading(database: Database, recorder: LedgerRecorder) -> Reading:
     }
     for program, events in stories.items():
         record(recorder, f"program:{program}", events)
-    Projector(database, recorder).catch_up()
-    return Reading(database)
 
 
 BY_NAME = ["ded", "lean", "plain", "exp1", "exp2", "member"]  # é comes after z: by code points, in every locale
@@ -127,8 +134,10 @@ def test_the_next_change_is_the_first_midnight_of_any_zone(database: Database, r
     for program, (zone, day) in ends.items():
         record(recorder, f"program:{program}", regranted(DEDICATED.events, zone=zone, expires_on=day))
     Projector(database, recorder).catch_up()
-    change = Reading(database).partners(now=NOW).next_change_at
-    assert change == datetime(2028, 1, 1, 10, tzinfo=UTC)  # 2 January begins on Kiritimati before the 1st in Samoa
+    change = datetime(2028, 1, 1, 10, tzinfo=UTC)
+    assert (
+        Reading(database).partners(now=NOW).next_change_at == change
+    )  # 2 January begins on Kiritimati before the 1st in Samoa
     assert Reading(database).partners(now=change).next_change_at == datetime(2028, 1, 1, 11, tzinfo=UTC)
     assert Reading(database).partners(now=datetime(2028, 1, 1, 11, tzinfo=UTC)).next_change_at is None
 
@@ -236,6 +245,7 @@ def test_decisions_the_latest_first(reading: Reading, words_: dict[str, Any], ex
 def test_one_decision_with_the_name_of_its_program(reading: Reading) -> None:
     (listed_,) = reading.decisions(program_id="lean").rows
     one = reading.decision(listed_.dossier.decision_id)
+    assert one is not None
     assert one == listed_
     assert (one.program_name, one.affiliate, one.dossier.outcome) == ("Middle Mentors", "north", "granted")
     assert reading.decision("nothing") is None

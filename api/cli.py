@@ -1,0 +1,193 @@
+"""``nqms``: the command line. Exit codes: 0 fine, 1 a check failed or the rules said no, 2 wrong use or not ready."""
+
+import signal
+from threading import Event
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from api import cli_acts, cli_reads
+from api.cli_session import Format, Formatted, Wrong, plain_errors, say, say_json, session, settings, stop, table
+from api.identity import is_loopback
+from infra.settings import Settings
+from infra.wiring import Service, open_service
+
+app = typer.Typer(
+    help="The system of record behind quality marks for youth mentoring programs.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(cli_reads.verbs)
+app.add_typer(cli_acts.verbs)
+Demonstration = Annotated[bool, typer.Option("--demo", help="With the demonstration's programs, and a choice of who to be.")]
+
+
+@app.command()
+def demo(serve: Annotated[bool, typer.Option("--serve", help="Keep serving afterwards.")] = False) -> None:
+    """Tells four programs' journeys from registration to their highest tier, and verifies the ledger."""
+    from api.demo import tell
+
+    with plain_errors():
+        chosen = settings()
+        code = tell.run(chosen, Console())
+        if serve and code == 0:
+            _serve_demo(chosen)
+    raise typer.Exit(code)
+
+
+@app.command()
+def serve(
+    demo: Demonstration = False,
+    projector: Annotated[bool, typer.Option(help="Keep the read models up to date in this process.")] = True,
+) -> None:
+    """Runs the web server on NQMS_LISTEN."""
+    with plain_errors():
+        chosen = settings()
+        if demo:
+            _serve_demo(chosen)
+            return
+        with open_service(chosen, run_projector=projector) as service:
+            _listen(service, demo_identity=False)
+
+
+def _serve_demo(chosen: Settings) -> None:
+    """The demonstration's folder, told if it is not there yet, served to this machine alone."""
+    from api.demo import folder, tell
+
+    if not is_loopback(chosen.listen_host):
+        raise Wrong(f"with --demo anybody may say who they are, so it is for this machine alone, not for {chosen.listen}")
+    inside = folder.demo_settings(chosen)
+    if not (inside.data_dir / folder.MARK).exists():
+        tell.run(chosen, Console())
+    with open_service(inside, run_projector=True) as service:
+        _cast(service)
+        _listen(service, demo_identity=True)
+
+
+def _cast(service: Service) -> None:
+    """Who one can be: everybody who has a part, with the id for the header."""
+    service.projector.catch_up()
+    parts: list[tuple[str, str, str]] = []
+    for affiliate in service.ledger.shelf().affiliates():
+        parts += [(person, ", ".join(roles), affiliate.name) for person, roles in affiliate.staff.items()]
+    for row in service.reading.workspaces(limit=1000).rows:
+        parts += [(person, ", ".join(p.roles), row.name) for person, p in row.program.people.items() if p.roles]
+    names = {one: record.name for one, record in service.vault.people([p[0] for p in parts]).items() if record}
+    table("Who you can be (header X-NQMS-Actor)", ("name", "part", "of", "id"), [(names.get(p, ""), r, o, p) for p, r, o in parts])
+
+
+def _listen(service: Service, *, demo_identity: bool) -> None:
+    import uvicorn
+
+    from api.app import create_app
+
+    chosen = service.settings
+    say(f"nqms listens on http://{chosen.listen} (stop with Ctrl-C)")
+    uvicorn.run(
+        create_app(service, demo_identity=demo_identity),
+        host=chosen.listen_host,
+        port=chosen.listen_port,
+        proxy_headers=False,  # an address in a header is no address
+        server_header=False,
+        access_log=False,  # addresses of requests may hold names
+        log_level="warning",
+    )
+
+
+@app.command()
+def migrate() -> None:
+    """Brings the database's schema up to date, as the role that owns it (NQMS_MIGRATE_URL); embedded ones do it themselves."""
+    from infra.database import migrate as apply
+    from infra.database import open_database
+
+    with plain_errors():
+        chosen = settings()
+        if chosen.database_url is None and chosen.migrate_url is None:
+            open_database(chosen).close()
+            say("the embedded database is up to date")
+            return
+        if chosen.migrate_url is None:
+            raise Wrong("name the owner's address in NQMS_MIGRATE_URL")
+        applied = apply(chosen.migrate_url, chosen.database_url)
+        for one in applied:
+            say(f"applied {one.number:04}_{one.title}")
+        say(f"{len(applied)} migrations applied" if applied else "the database is up to date")
+
+
+@app.command()
+def project() -> None:
+    """Keeps the read models up to date until it is stopped; one process of its own."""
+    from consumers.project import run
+
+    stopping = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    with session() as service:
+        say("nqms keeps the read models (stop with Ctrl-C)")
+        run(service, stopping)
+
+
+@app.command()
+def verify(form: Formatted = Format.TEXT) -> None:
+    """Computes every digest, derives every decision and builds every read model again; names every divergence."""
+    from infra.verification import verify as checked
+
+    with session() as service, Progress(transient=True, console=Console(stderr=True)) as progress:
+        tasks: dict[str, Any] = {}
+
+        def show(name: str, done: int, total: int) -> None:
+            tasks.setdefault(name, progress.add_task(name, total=total) if name not in tasks else None)
+            progress.update(tasks[name], completed=done)
+
+        checks = checked(service, show)
+    failed = [check for check in checks if not check.fine]
+    if form is Format.JSON:
+        say_json([{"check": c.name, "what": c.what, "count": c.count, "divergences": c.divergences} for c in checks])
+    else:
+        for check in checks:
+            say(str(check))
+        total = sum(len(check.divergences) for check in checks)
+        counts = {check.name: check.count for check in checks}
+        say(f"{counts['commitments']:,} events, {counts['decisions']:,} decisions, {total} divergences")
+    raise typer.Exit(1 if failed else 0)
+
+
+@app.command()
+def rebuild(names: Annotated[list[str] | None, typer.Argument(help="Read models; all without a name.")] = None) -> None:
+    """Builds read models beside the live ones, compares, and swaps."""
+    with session() as service:
+        known = service.projector.positions()
+        unknown = [name for name in names or [] if name not in known]
+        if unknown:
+            raise Wrong(f"there is no read model {', '.join(unknown)}; there are {', '.join(sorted(known))}")
+        differences = service.projector.rebuild(names or None)
+        for one in differences:
+            say(f"was different: {one}")
+        say(f"{len(names or known)} read models rebuilt, {len(differences)} differences")
+
+
+@app.command()
+def config(form: Formatted = Format.TEXT) -> None:
+    """Prints the settings, without secrets."""
+    with plain_errors():
+        values = settings().public()
+    if form is Format.JSON:
+        say_json(values)
+        return
+    for name, value in values.items():
+        say(f"NQMS_{name.upper()}={'' if value is None else value}")
+
+
+def main() -> None:
+    """The entry point of the program."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+
+
+if __name__ == "__main__":
+    main()

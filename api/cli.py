@@ -2,6 +2,7 @@
 
 import signal
 from threading import Event
+from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -9,7 +10,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from api import cli_acts, cli_reads
-from api.cli_session import Format, Formatted, Wrong, plain_errors, say, say_json, session, settings, stop, table
+from api.cli_session import Format, Formatted, Wrong, plain_errors, say, say_json, session, settings, table
 from api.identity import is_loopback
 from infra.settings import Settings
 from infra.wiring import Service, open_service
@@ -22,7 +23,9 @@ app = typer.Typer(
 )
 app.add_typer(cli_reads.verbs)
 app.add_typer(cli_acts.verbs)
-Demonstration = Annotated[bool, typer.Option("--demo", help="With the demonstration's programs, and a choice of who to be.")]
+Demonstration = Annotated[
+    bool, typer.Option("--demo", help="With the demonstration's programs, and a choice of who to be.")
+]
 
 
 @app.command()
@@ -58,7 +61,9 @@ def _serve_demo(chosen: Settings) -> None:
     from api.demo import folder, tell
 
     if not is_loopback(chosen.listen_host):
-        raise Wrong(f"with --demo anybody may say who they are, so it is for this machine alone, not for {chosen.listen}")
+        raise Wrong(
+            f"with --demo anybody may say who they are, so it is for this machine alone, not for {chosen.listen}"
+        )
     inside = folder.demo_settings(chosen)
     if not (inside.data_dir / folder.MARK).exists():
         tell.run(chosen, Console())
@@ -76,7 +81,11 @@ def _cast(service: Service) -> None:
     for row in service.reading.workspaces(limit=1000).rows:
         parts += [(person, ", ".join(p.roles), row.name) for person, p in row.program.people.items() if p.roles]
     names = {one: record.name for one, record in service.vault.people([p[0] for p in parts]).items() if record}
-    table("Who you can be (header X-NQMS-Actor)", ("name", "part", "of", "id"), [(names.get(p, ""), r, o, p) for p, r, o in parts])
+    table(
+        "Who you can be (header X-NQMS-Actor)",
+        ("name", "part", "of", "id"),
+        [(names.get(p, ""), r, o, p) for p, r, o in parts],
+    )
 
 
 def _listen(service: Service, *, demo_identity: bool) -> None:
@@ -123,8 +132,12 @@ def project() -> None:
     from consumers.project import run
 
     stopping = Event()
+
+    def stopped(_number: int, _frame: FrameType | None) -> None:
+        stopping.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
+        signal.signal(number, stopped)
     with session() as service:
         say("nqms keeps the read models (stop with Ctrl-C)")
         run(service, stopping)
@@ -178,7 +191,8 @@ def config(form: Formatted = Format.TEXT) -> None:
         say_json(values)
         return
     for name, value in values.items():
-        say(f"NQMS_{name.upper()}={'' if value is None else value}")
+        called = Settings.model_fields[name].validation_alias or f"NQMS_{name.upper()}"
+        say(f"{called}={'' if value is None else value}")
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from api.asked import known_position
 from api.cli_session import Format, Formatted, Wrong, find_program, say, say_json, session, table
 from api.disclosure import Disclosure
 from api.explain import explain as explained
+from api.plain import plain
 from api.proof import Explanation
 from api.queries import decision, listed
 from domain import fold, initial
@@ -80,7 +81,9 @@ def decisions(
 def explain(
     program: Part,
     decision: Annotated[str | None, typer.Option(help="About this decision.")] = None,
-    tier: Annotated[str | None, typer.Option(help="About this tier: what carries it, or exactly what is missing.")] = None,
+    tier: Annotated[
+        str | None, typer.Option(help="About this tier: what carries it, or exactly what is missing.")
+    ] = None,
     as_of: Day = None,
     full: Annotated[bool, typer.Option("--full", help="The whole proof, also where something is missing.")] = False,
     form: Formatted = Format.TEXT,
@@ -89,7 +92,7 @@ def explain(
     with session() as service:
         program_id = find_program(service, program)
         found = explained(service.ledger, program_id, decision=decision, tier=tier, as_of=day_of(as_of))
-        told = Disclosure(service.vault).reveal(msgspec.to_builtins(found))
+        told = Disclosure(service.vault).reveal(plain(found))
     if form is Format.JSON:
         say_json(told)
     else:
@@ -124,7 +127,9 @@ def replay(
     say_json(told["state"] if form is Format.TEXT else told)
 
 
-def replayed(service: Service, program_id: str, history: list[Recorded], to: int | None, as_of: date | None) -> dict[str, Any]:
+def replayed(
+    service: Service, program_id: str, history: list[Recorded], to: int | None, as_of: date | None
+) -> dict[str, Any]:
     """The state after some of the history, and what held on the day asked about."""
     known: Program = fold(initial("program", program_id), [one.event for one in history])
     affiliate = service.ledger.shelf().affiliate(known.listing.affiliate)
@@ -141,8 +146,10 @@ def replayed(service: Service, program_id: str, history: list[Recorded], to: int
         "name": state.listing.display_name or known.listing.display_name,
         "last": f"{counted[-1].actor_person} {counted[-1].event.sentence()}" if counted else None,
         "recorded_at": counted[-1].recorded_at.isoformat() if counted else None,
-        "holds": [held for scheme in dict.fromkeys(h.scheme for h in dated.holdings) if (held := _held(dated, scheme, day))],
-        "state": msgspec.to_builtins(state, str_keys=True),
+        "holds": [
+            held for scheme in dict.fromkeys(h.scheme for h in dated.holdings) if (held := _held(dated, scheme, day))
+        ],
+        "state": plain(state),
     }
 
 
@@ -163,11 +170,13 @@ def _held(state: Program, scheme: str, day: date) -> str | None:
 
 def _words(told: dict[str, Any]) -> list[str]:
     state = told["state"]
-    listing = state["listing"].get("state", "unregistered")
+    listing = state["listing"]["state"]
     lines = [f"{told['name']}: {listing}, after {told['version']} of {told['of']} events, on {told['day']}."]
     lines += [f"Last recorded: {told['recorded_at']} {told['last']}"] if told["last"] else []
-    for cycle in state.get("cycles", {}).values():
-        rated = sum(1 for answer in cycle.get("answers", {}).values() if answer.get("rating"))
-        ruled = len(cycle.get("review", {}).get("determinations", {}))
-        lines.append(f"Cycle {cycle['cycle_id']} ({cycle['scheme']}, {cycle['kind']}): {cycle['phase']}, {rated} rated, {ruled} determined.")
+    for cycle in state["cycles"].values():
+        rated = sum(1 for answer in cycle["answers"].values() if answer["rating"])
+        ruled = len(cycle["review"]["determinations"])
+        lines.append(
+            f"Cycle {cycle['cycle_id']} ({cycle['scheme']}, {cycle['kind']}): {cycle['phase']}, {rated} rated, {ruled} determined."
+        )
     return lines + (told["holds"] or ["It holds no tier on that day."])

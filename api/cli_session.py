@@ -96,7 +96,8 @@ def plain_errors() -> Generator[None]:
 
 def _refused(problem: Problem, code: int) -> NoReturn:
     complain(f"nqms: {problem.code}: {problem.detail}")
-    for reason in problem.reasons:
+    alone = len(problem.reasons) < 2 and not any("pointer" in reason for reason in problem.reasons)
+    for reason in () if alone else problem.reasons:
         where = f"{reason['pointer']}: " if reason.get("pointer") else ""
         complain(f"  {reason['code']}: {where}{reason['message']}")
     raise typer.Exit(code)

@@ -8,7 +8,7 @@ from typing import Any, cast
 from api.identity import Visitor
 from api.problems import Problem
 from domain.authority import parts
-from domain.language import Command, Context, Role
+from domain.language import Context, Role
 from domain.program import Program
 from domain.values import PERSON, TEXT_MARKER
 from infra.vault import Vault, new_id
@@ -91,7 +91,7 @@ def held_parts(service: Service, state: Any, asking: Visitor) -> frozenset[Role]
     context = Context(
         person=asking.person, now=ledger.now(), mint=new_id, shelf=ledger.shelf(), standing=asking.standing
     )
-    return frozenset(parts(state, Command(), context))
+    return frozenset(parts(state, context))
 
 
 def entitled(service: Service, program: Program, asking: Visitor) -> bool:

@@ -15,6 +15,7 @@ from api.disclosure import Disclosure, held_parts, let_in, oversees
 from api.explain import explain
 from api.identity import Asking, Visitor
 from api.partners import Word
+from api.plain import plain
 from api.problems import Problem, responses
 from api.proof import Explanation
 from api.workspace import workspace
@@ -111,7 +112,7 @@ def _line(row: Any) -> dict[str, Any]:
         "actor_role",
         "actor_org",
     )
-    return {name: msgspec.to_builtins(getattr(row, name)) for name in names}
+    return {name: plain(getattr(row, name)) for name in names}
 
 
 @routes.get(
@@ -149,7 +150,7 @@ def decision(row: Listed) -> dict[str, Any]:
         "decided_on",
         "effective_on",
     )
-    told = {name: msgspec.to_builtins(getattr(d, name)) for name in names}
+    told = {name: plain(getattr(d, name)) for name in names}
     more = {
         "tier": f"{d.scheme}/{d.tier}",
         "missing": list(d.missing),
@@ -184,7 +185,7 @@ def _explained(request: Request, program_id: str, asking: Visitor, text: bool, f
     service: Service = request.app.state.service
     read_program(request, program_id, asking, None)
     found = explain(service.ledger, program_id, **question)
-    told = Disclosure(service.vault).reveal(msgspec.to_builtins(found))
+    told = Disclosure(service.vault).reveal(plain(found))
     return PlainTextResponse(explain_text.text(msgspec.convert(told, Explanation), full=full)) if text else told
 
 

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from api.plain import plain
 from domain.assessment import missing
 from domain.determination import gaps, undetermined
 from domain.instrument.model import Instrument
@@ -31,9 +32,9 @@ def workspace(ledger: Ledger, program: Program, history: list[Recorded], as_of: 
         "program_id": program.program_id,
         "version": program.version,
         "as_of": day.isoformat(),
-        "listing": msgspec.to_builtins(program.listing),
+        "listing": plain(program.listing),
         "people": {person: list(p.roles) for person, p in program.people.items() if p.roles},
-        "memberships": msgspec.to_builtins(program.memberships),
+        "memberships": plain(program.memberships),
         "standing": [_standing(program, scheme, day) for scheme in dict.fromkeys(h.scheme for h in program.holdings)],
         "cycles": [_cycle(program, cycle, shelf, zone) for cycle in program.cycles.values()],
         "assistance": [{"ta_id": ta_id, **_assistance(ta)} for ta_id, ta in program.assistance.items()],
@@ -89,10 +90,10 @@ def _standing(program: Program, scheme: str, day: date) -> dict[str, Any]:
 
 
 def _assistance(ta: Any) -> dict[str, Any]:
-    plain: dict[str, Any] = msgspec.to_builtins(ta)
+    told: dict[str, Any] = plain(ta)
     if ta.mou:
-        plain["mou"] = {**plain["mou"], "form_code": ta.mou.covers[:FORM_CODE_LENGTH]}
-    return plain
+        told["mou"] = {**told["mou"], "form_code": ta.mou.covers[:FORM_CODE_LENGTH]}
+    return told
 
 
 def _document(one: Any) -> dict[str, Any]:
@@ -106,8 +107,8 @@ def _cycle(program: Program, cycle: Cycle, shelf: LedgerShelf, zone: str) -> dic
         "scheme": cycle.scheme,
         "kind": cycle.kind,
         "phase": cycle.phase.value,
-        "policy": msgspec.to_builtins(cycle.access.policy) if cycle.access else None,
-        "instrument": msgspec.to_builtins(cycle.access.instrument) if cycle.access else None,
+        "policy": plain(cycle.access.policy) if cycle.access else None,
+        "instrument": plain(cycle.access.instrument) if cycle.access else None,
         "submissions": len(cycle.submissions),
         "waived_gates": sorted(cycle.waived),
         "decider": cycle.decider,
@@ -120,7 +121,7 @@ def _cycle(program: Program, cycle: Cycle, shelf: LedgerShelf, zone: str) -> dic
         return told
     return {
         **told,
-        "answers": {i: msgspec.to_builtins(a) for i, a in cycle.answers.items()},
+        "answers": {i: plain(a) for i, a in cycle.answers.items()},
         "links": {i: list(ids) for i, ids in cycle.links.items() if ids},
         "progress": _progress(cycle, instrument),
         "missing": {k: list(v) for k, v in msgspec.structs.asdict(missing(program, cycle, instrument)).items()},
@@ -144,8 +145,8 @@ def _progress(cycle: Cycle, instrument: Instrument) -> list[dict[str, Any]]:
 def _statement(cycle: Cycle) -> dict[str, Any] | None:
     if cycle.statement is None:
         return None
-    return {**msgspec.to_builtins(cycle.statement), "form_code": cycle.statement.covers[:FORM_CODE_LENGTH]}
+    return {**plain(cycle.statement), "form_code": cycle.statement.covers[:FORM_CODE_LENGTH]}
 
 
 def _plan(cycle: Cycle) -> dict[str, Any] | None:
-    return msgspec.to_builtins(cycle.plan) if cycle.plan else None
+    return plain(cycle.plan) if cycle.plan else None

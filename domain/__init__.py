@@ -5,7 +5,7 @@
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -35,7 +35,7 @@ from domain import (
     support,
 )
 from domain.affiliate import Affiliate
-from domain.authority import act_as
+from domain.authority import acting
 from domain.language import (
     Actor,
     Claim,
@@ -149,12 +149,12 @@ def decide(state: Any, command: Command, ctx: Context) -> Decided | Refusal:
     """The answer to a request: facts to be recorded, or everything that speaks against it."""
     try:
         _subject(state, command)
-        actor = act_as(state, command, ctx)
-        outcomes = tuple(RULES[type(command)](state, command, replace(ctx, actor=actor)))
+        ctx = acting(state, command, ctx)
+        outcomes = tuple(RULES[type(command)](state, command, ctx))
     except Refused as refused:
         return refused.refusal
     events = tuple(o for o in outcomes if isinstance(o, Event))
-    return Decided(actor, events, tuple(o for o in outcomes if isinstance(o, Claim)))
+    return Decided(ctx.actor, events, tuple(o for o in outcomes if isinstance(o, Claim)))
 
 
 def _subject(state: Any, command: Command) -> None:

@@ -7,7 +7,19 @@ from typing import ClassVar, Literal
 from msgspec.structs import replace
 
 from domain.affiliate import Affiliate
-from domain.language import Context, CycleCommand, Kind, Need, Outcomes, ProgramCommand, Role, Stage, found, refusal
+from domain.language import (
+    Context,
+    CycleCommand,
+    Kind,
+    Need,
+    Outcomes,
+    ProgramCommand,
+    Role,
+    Stage,
+    found,
+    only,
+    refusal,
+)
 from domain.policy.model import Policy
 from domain.program import ENDED, Access, Assistance, Cycle, CycleEvent, Phase, Program, open_cycle, with_cycle, without
 from domain.publishing import SCHEME_UNKNOWN, Family, Scheme
@@ -310,11 +322,11 @@ def _(p: Program, e: AssessmentWithdrawn, v: int) -> Program:
     return with_cycle(p, e.cycle_id, phase=Phase.WITHDRAWN)
 
 
-@stage.undo(IntakeConversationHeld, by=(Role.AFFILIATE_ADMIN,), rests=lambda p, e: access_of(p, e.cycle_id))
+@stage.undo(IntakeConversationHeld, by=only(Role.AFFILIATE_ADMIN), rests=lambda p, e: access_of(p, e.cycle_id))
 def _(p: Program, e: IntakeConversationHeld, v: int) -> Program:
     return with_cycle(p, e.cycle_id, intake=0)
 
 
-@stage.undo(GateWaived, by=(Role.AFFILIATE_ADMIN,), rests=lambda p, e: access_of(p, e.cycle_id))
+@stage.undo(GateWaived, by=only(Role.AFFILIATE_ADMIN), rests=lambda p, e: access_of(p, e.cycle_id))
 def _(p: Program, e: GateWaived, v: int) -> Program:
     return with_cycle(p, e.cycle_id, waived=without(p.cycles[e.cycle_id].waived, e.gate))

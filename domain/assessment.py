@@ -171,16 +171,16 @@ class Missing(msgspec.Struct, frozen=True, kw_only=True):
 
 def instrument_of(cycle: Cycle, ctx: Context) -> Instrument:
     """The instrument pinned with the cycle's access."""
-    access = found(cycle.access, CYCLE_NOT_OPEN, phase=cycle.phase)
-    return ctx.shelf.instrument(access.instrument)
+    assert cycle.access is not None  # asked only where the assessment is or was open
+    return ctx.shelf.instrument(cycle.access.instrument)
 
 
 def editable(p: Program, cycle_id: str) -> Cycle:
     """The cycle, refused unless its assessment is open for changes."""
     cycle = cycle_of(p, cycle_id)
+    found(cycle.access, CYCLE_NOT_OPEN, phase=cycle.phase)
     need = Need()
-    need(cycle.phase is not Phase.REQUESTED, CYCLE_NOT_OPEN, phase=cycle.phase)
-    need(cycle.phase in (Phase.OPEN, Phase.REQUESTED), ASSESSMENT_FROZEN, phase=cycle.phase)
+    need(cycle.phase is Phase.OPEN, ASSESSMENT_FROZEN, phase=cycle.phase)
     need.settle()
     return cycle
 

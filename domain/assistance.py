@@ -10,7 +10,20 @@ from msgspec.structs import replace
 
 from domain.access import ALREADY_RECORDED, NOT_LISTED, access_of, cycle_of
 from domain.documents import usable
-from domain.language import Context, Event, Kind, Need, Outcomes, ProgramCommand, Role, Stage, fact, found, refusal
+from domain.language import (
+    Context,
+    Event,
+    Kind,
+    Need,
+    Outcomes,
+    ProgramCommand,
+    Role,
+    Stage,
+    fact,
+    found,
+    only,
+    refusal,
+)
 from domain.program import Assistance, Phase, Program, freeze
 from domain.publishing import AFFILIATE_UNKNOWN
 from domain.values import Code, PersonId, Reference, Text, TextRef
@@ -292,9 +305,10 @@ def _(p: Program, e: AssistanceEvaluationCompleted, v: int) -> Program:
 
 @stage.undo(
     TechnicalAssistanceProviderAssigned,
-    by=(Role.NATIONAL,),
+    by=only(Role.NATIONAL),
     rests=lambda p, e: [
         *(["needs_assessment"] if p.assistance[e.ta_id].needs_assessed else []),
+        *(["final_report"] if p.assistance[e.ta_id].reported else []),
         *access_of(p, p.assistance[e.ta_id].cycle_id),
     ],
 )
@@ -304,7 +318,7 @@ def _(p: Program, e: TechnicalAssistanceProviderAssigned, v: int) -> Program:
 
 @stage.undo(
     InitialNeedsAssessmentCompleted,
-    by=(Role.AFFILIATE_ADMIN, Role.PROGRAM_LEAD),
+    by=only(Role.AFFILIATE_ADMIN, Role.PROGRAM_LEAD),
     rests=lambda p, e: [
         *(["memorandum"] if p.assistance[e.ta_id].mou else []),
         *access_of(p, p.assistance[e.ta_id].cycle_id),
@@ -316,7 +330,7 @@ def _(p: Program, e: InitialNeedsAssessmentCompleted, v: int) -> Program:
 
 @stage.undo(
     AssistanceFinalReportCompleted,
-    by=(Role.AFFILIATE_ADMIN,),
+    by=only(Role.AFFILIATE_ADMIN),
     rests=lambda p, e: ["evaluation"] if p.assistance[e.ta_id].evaluated else [],
 )
 def _(p: Program, e: AssistanceFinalReportCompleted, v: int) -> Program:

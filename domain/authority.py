@@ -1,5 +1,6 @@
 """Authority: in which part a person acts. Looked up in the registers; nobody claims to be somebody else (H6)."""
 
+from dataclasses import replace
 from typing import Any
 
 from domain.affiliate import STAFF_ROLES, Affiliate
@@ -33,7 +34,7 @@ def _in_program(p: Program, ctx: Context) -> dict[Role, str]:
     return held
 
 
-def parts(state: Any, command: Command, ctx: Context) -> dict[Role, str]:
+def parts(state: Any, ctx: Context) -> dict[Role, str]:
     """Every part that the person has towards what the command is about, with the organisation it is held for."""
     held: dict[Role, str] = {}
     if isinstance(state, Program):
@@ -51,12 +52,12 @@ def parts(state: Any, command: Command, ctx: Context) -> dict[Role, str]:
     return held
 
 
-def act_as(state: Any, command: Command, ctx: Context) -> Actor:
-    """The part in which the person may ask for this, or ``Refused``."""
-    held = parts(state, command, ctx)
+def acting(state: Any, command: Command, ctx: Context) -> Context:
+    """The context with the part in which the person may ask for this, or ``Refused``."""
+    held = parts(state, ctx)
     for role in command.by:
         if role in held:
-            return Actor(ctx.person, role, held[role])
+            return replace(ctx, actor=Actor(ctx.person, role, held[role]), parts=frozenset(held))
     elsewhere = [a.affiliate_id for a in ctx.shelf.affiliates() if ctx.person in a.staff]
     if elsewhere and not set(held) - {Role.PUBLIC, Role.NATIONAL}:
         raise Refused(Reason(OUT_OF_JURISDICTION, {"person": ctx.person, "elsewhere": elsewhere}))

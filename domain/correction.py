@@ -53,7 +53,8 @@ def withdraw_act(p: Program, c: WithdrawAct, ctx: Context) -> Outcomes:
     undoing = UNDOING[type(act)]
     rests = [*undoing.rests(p, act), *_ended(p, act)]
     need = Need()
-    need(ctx.actor.role in undoing.by, NOT_YOURS_TO_WITHDRAW, parts=[r.value for r in undoing.by])
+    by = undoing.by(act)
+    need(ctx.parts & set(by), NOT_YOURS_TO_WITHDRAW, parts=[r.value for r in by])
     need(not rests, RESTED_UPON, what=rests)
     need.settle()
     return [ActWithdrawn(withdrawn=c.version, act=act.published_name(), ground=c.ground, explanation=c.explanation)]

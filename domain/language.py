@@ -274,6 +274,8 @@ class Context:
     """Parts that come with the door and stand in no register: operator, clock."""
     actor: Actor = Actor("p_nobody", Role.PUBLIC, "public")
     """Filled in once the part is known; rules read it."""
+    parts: frozenset[Role] = frozenset()
+    """Every part that the person has here."""
 
     def today(self, zone: str) -> date:
         """The day it is in a time zone."""
@@ -294,8 +296,13 @@ class Undoing:
     """How a recorded act is withdrawn: the arm that takes it out, and what may rest on it."""
 
     arm: Arm
-    by: tuple[Role, ...]
+    by: Callable[[Any], tuple[Role, ...]]
     rests: Callable[[Any, Any], Iterable[str]]
+
+
+def only(*parts: Role) -> Callable[[Any], tuple[Role, ...]]:
+    """These parts, whatever the event."""
+    return lambda _event: parts
 
 
 class Stage:
@@ -317,11 +324,15 @@ class Stage:
         return self._register(self.arms, event)
 
     def undo(
-        self, event: type[Event], *, by: tuple[Role, ...], rests: Callable[[Any, Any], Iterable[str]]
+        self,
+        event: type[Event],
+        *,
+        by: Callable[[Any], tuple[Role, ...]],
+        rests: Callable[[Any, Any], Iterable[str]],
     ) -> Callable[[R], R]:
         """The arm that takes a withdrawn fact out of the state again: (state, event, its version) to state.
 
-        ``by``: who may withdraw it. ``rests(state, event)`` names what rests on the fact; while it names anything, the fact stands (M2).
+        ``by(event)``: who may withdraw it. ``rests(state, event)`` names what rests on the fact; while it names anything, the fact stands (M2).
         """
 
         def remember(function: R) -> R:

@@ -123,10 +123,11 @@ def _signs_for(p: Program, party: str, person: str, ctx: Context) -> str | None:
     held = p.people.get(person)
     if party in ("program", "parent_org"):
         return next((r for r in held.roles if r in LEADING), None) if held else None
-    code = p.listing.affiliate if party == "affiliate" else "national"
-    affiliate: Affiliate | None = ctx.shelf.affiliate(code)
-    roles = affiliate.staff.get(person, ()) if affiliate else ()
-    return next((r for r in roles if r == "affiliate_admin"), None)
+    for affiliate in ctx.shelf.affiliates():
+        asked = affiliate.affiliate_id == p.listing.affiliate if party == "affiliate" else affiliate.national
+        if asked and "affiliate_admin" in affiliate.staff.get(person, ()):
+            return "affiliate_admin"
+    return None
 
 
 def _open_mou(p: Program, c: SignMou | RecordPaperMouSignature) -> Mou:
@@ -218,7 +219,7 @@ def _(p: Program, e: MouVoided, v: int) -> Program:
 
 @stage.undo(
     MouSigned,
-    by=(Role.AFFILIATE_ADMIN, Role.PROGRAM_LEAD),
+    by=lambda e: (Role.AFFILIATE_ADMIN, Role.PROGRAM_LEAD) if e.party == "program" else (Role.AFFILIATE_ADMIN,),
     rests=lambda p, e: access_of(p, p.assistance[e.ta_id].cycle_id),
 )
 def _(p: Program, e: MouSigned, v: int) -> Program:

@@ -243,7 +243,6 @@ def confirm_policy(s: Scheme, c: ConfirmPolicyVersion, ctx: Context) -> Outcomes
     need = Need()
     need(proposed.by != ctx.person, SECOND_PERSON_REQUIRED, person=proposed.by)
     body: Policy = ctx.shelf.policy(PolicyRef(s.code, c.policy_version, proposed.sha256))
-    _fresh(need, s.published, c.policy_version, proposed.sha256)
     _timely(need, s, proposed.effective_from, ctx.today(body.timezone))
     need.settle()
     approved = (proposed.by, ctx.person)

@@ -9,7 +9,7 @@ from domain.access import ALREADY_RECORDED, cycle_of, rules_of
 from domain.assessment import instrument_of, known_items
 from domain.determination import REVIEWING, determinations_stated, practice, under_review, undetermined
 from domain.documents import usable
-from domain.language import Context, CycleCommand, Kind, Need, Outcomes, Role, Stage, fact, refusal
+from domain.language import Context, CycleCommand, Kind, Need, Outcomes, Role, Stage, fact, only, refusal
 from domain.policy.model import Policy
 from domain.program import CycleEvent, Phase, Program, freeze, with_cycle, with_review, without
 from domain.term import DATE_IN_FUTURE, add
@@ -339,35 +339,39 @@ def decided(p: Program, cycle_id: str) -> list[str]:
     return ["decision"] if ended else []
 
 
-@stage.undo(SiteReviewHeld, by=(Role.AFFILIATE_ADMIN, Role.REVIEWER), rests=lambda p, e: completed(p, e.cycle_id))
+@stage.undo(SiteReviewHeld, by=only(Role.AFFILIATE_ADMIN, Role.REVIEWER), rests=lambda p, e: completed(p, e.cycle_id))
 def _(p: Program, e: SiteReviewHeld, v: int) -> Program:
     return with_review(p, e.cycle_id, held=0, mode=None, exception=False)
 
 
-@stage.undo(ReviewSummaryIssued, by=(Role.AFFILIATE_ADMIN, Role.REVIEWER), rests=lambda p, e: completed(p, e.cycle_id))
+@stage.undo(
+    ReviewSummaryIssued, by=only(Role.AFFILIATE_ADMIN, Role.REVIEWER), rests=lambda p, e: completed(p, e.cycle_id)
+)
 def _(p: Program, e: ReviewSummaryIssued, v: int) -> Program:
     return with_review(p, e.cycle_id, summary=0, reply_until=None)
 
 
 @stage.undo(
-    ProgramResponseRecorded, by=(Role.AFFILIATE_ADMIN, Role.PROGRAM_LEAD), rests=lambda p, e: completed(p, e.cycle_id)
+    ProgramResponseRecorded,
+    by=only(Role.AFFILIATE_ADMIN, Role.PROGRAM_LEAD),
+    rests=lambda p, e: completed(p, e.cycle_id),
 )
 def _(p: Program, e: ProgramResponseRecorded, v: int) -> Program:
     return with_review(p, e.cycle_id, replied=0)
 
 
 @stage.undo(
-    EvaluatorFindingRecorded, by=(Role.AFFILIATE_ADMIN, Role.REVIEWER), rests=lambda p, e: completed(p, e.cycle_id)
+    EvaluatorFindingRecorded, by=only(Role.AFFILIATE_ADMIN, Role.REVIEWER), rests=lambda p, e: completed(p, e.cycle_id)
 )
 def _(p: Program, e: EvaluatorFindingRecorded, v: int) -> Program:
     return with_review(p, e.cycle_id, findings=without(p.cycles[e.cycle_id].review.findings, e.finding))
 
 
-@stage.undo(SupportCompleted, by=(Role.AFFILIATE_ADMIN,), rests=lambda p, e: decided(p, e.cycle_id))
+@stage.undo(SupportCompleted, by=only(Role.AFFILIATE_ADMIN), rests=lambda p, e: decided(p, e.cycle_id))
 def _(p: Program, e: SupportCompleted, v: int) -> Program:
     return with_review(p, e.cycle_id, support_completed=0)
 
 
-@stage.undo(OtherRequirementsConfirmed, by=(Role.AFFILIATE_ADMIN,), rests=lambda p, e: decided(p, e.cycle_id))
+@stage.undo(OtherRequirementsConfirmed, by=only(Role.AFFILIATE_ADMIN), rests=lambda p, e: decided(p, e.cycle_id))
 def _(p: Program, e: OtherRequirementsConfirmed, v: int) -> Program:
     return with_review(p, e.cycle_id, other_requirements=0)

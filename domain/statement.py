@@ -11,7 +11,20 @@ from domain.assessment import answers_stated, linked_documents
 from domain.determination import determinations_stated
 from domain.documents import usable
 from domain.impartiality import reviewing
-from domain.language import Context, CycleCommand, Kind, Need, Outcome, Outcomes, Role, Stage, fact, found, refusal
+from domain.language import (
+    Context,
+    CycleCommand,
+    Kind,
+    Need,
+    Outcome,
+    Outcomes,
+    Role,
+    Stage,
+    fact,
+    found,
+    only,
+    refusal,
+)
 from domain.policy.model import Policy
 from domain.program import Cycle, CycleEvent, Phase, Program, Statement, freeze, reopened, with_cycle, with_review
 from domain.publishing import SECOND_PERSON_REQUIRED
@@ -367,7 +380,7 @@ def _(p: Program, e: StatementOfAccuracyVoided, v: int) -> Program:
     return with_cycle(p, e.cycle_id, statement=None)
 
 
-@stage.undo(StatementOfAccuracyReceived, by=(Role.AFFILIATE_ADMIN,), rests=lambda p, e: decided(p, e.cycle_id))
+@stage.undo(StatementOfAccuracyReceived, by=only(Role.AFFILIATE_ADMIN), rests=lambda p, e: decided(p, e.cycle_id))
 def _(p: Program, e: StatementOfAccuracyReceived, v: int) -> Program:
     statement = p.cycles[e.cycle_id].statement
     if statement is None or statement.statement_id != e.statement_id:

@@ -4,7 +4,7 @@ Table and column names come from the code of the read models, never from outside
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, LiteralString, cast
 
 import msgspec
@@ -12,8 +12,6 @@ import msgspec
 from infra.database import Connection
 from projections.language import Column, Folding, Index, Parked, ReadModel, Recorded
 
-Changes = Mapping[str, Sequence[tuple[int, Any]]]
-"""For each key the states that its row took on, with the position from which each holds."""
 Line = tuple[Any, ...]
 _SHOWN: LiteralString = "100"
 
@@ -53,6 +51,16 @@ class _Table:
                     copy.write_row(line)
 
 
+@dataclass
+class Written:
+    """What folding some facts comes to: lines to write, from which position each key's new row holds, what waits."""
+
+    main: list[Line] = field(default_factory=list[Line])
+    index: list[Line] = field(default_factory=list[Line])
+    begun: dict[str, int] = field(default_factory=dict[str, int])
+    parked: list[Parked] = field(default_factory=list[Parked])
+
+
 class ReadTable:
     """The table of one read model, with the table of its index where it has one."""
 
@@ -69,44 +77,65 @@ class ReadTable:
 
     # --- rows -----------------------------------------------------------------------------------------------------
 
-    def load(self, connection: Connection, generation: int, keys: Iterable[str]) -> dict[str, Any]:
-        """The current rows of some keys."""
-        current: LiteralString = " AND to_position IS NULL" if self.model.versioned else ""
-        query: LiteralString = f"SELECT key, body FROM read.{self._main.name} WHERE generation = %s AND key = ANY(%s)"
-        cursor = connection.execute(query + current, (generation, list(keys)), binary=True)
-        return {key: self.model.load(body) for key, body in cast("list[tuple[str, str]]", cursor.fetchall())}
-
     def take(self, connection: Connection, generation: int, facts: Sequence[Recorded]) -> int:
         """Fold facts into the rows as they are, write what they became; how many facts have to wait."""
         if not facts:
             return 0
         keys = () if self.model.once else {self.model.key(fact) for fact in facts}
-        rows = self.load(connection, generation, keys) if keys else {}
-        folding = Folding(self.model, rows, (p.key for p in self.parked(connection, generation)))
+        rows, waiting = self._load(connection, generation, keys) if keys else ({}, set[str]())
+        waiting |= self._waiting(connection, generation)
+        written = self.fold(generation, facts, rows, waiting)
+        ended = {key: position for key, position in written.begun.items() if key in rows}
+        if ended:
+            self._end(connection, generation, list(ended), list(ended.values()))
+        self.add(connection, written)
+        self.park(connection, generation, written.parked)
+        return len(written.parked)
+
+    def _load(self, connection: Connection, generation: int, keys: Iterable[str]) -> tuple[dict[str, Any], set[str]]:
+        """The current rows of some keys, and the keys whose rows cannot be read: those wait for a rebuild."""
+        current: LiteralString = " AND to_position IS NULL" if self.model.versioned else ""
+        query: LiteralString = f"SELECT key, body FROM read.{self._main.name} WHERE generation = %s AND key = ANY(%s)"
+        cursor = connection.execute(query + current, (generation, list(keys)), binary=True)
+        rows: dict[str, Any] = {}
+        unreadable: set[str] = set()
+        for key, body in cast("list[tuple[str, str]]", cursor.fetchall()):
+            try:
+                rows[key] = self.model.load(body)
+            except msgspec.MsgspecError:
+                unreadable.add(key)
+        return rows, unreadable
+
+    def fold(self, generation: int, facts: Sequence[Recorded], rows: dict[str, Any], waiting: Iterable[str]) -> Written:
+        """What to write after some facts. A key whose row cannot be made or laid out waits; the others go on."""
+        folding = Folding(self.model, rows, waiting)
         for fact in facts:
             folding.see(fact)
-        self.store(connection, generation, folding.changes, rows)
-        self.park(connection, generation, folding.parked)
-        return len(folding.parked)
+        written = Written(parked=folding.parked)
+        failed: dict[str, str] = {}
+        for key, states in folding.changes.items():
+            try:
+                main, index = self._lines(generation, key, states)
+            except Exception as error:  # noqa: BLE001  whatever is wrong with a row concerns its key alone
+                failed[key] = f"the row cannot be written: {type(error).__name__}: {error}"
+                continue
+            written.begun[key] = states[0][0]
+            written.main += main
+            written.index += index
+        if failed:
+            late = {parked.position for parked in folding.parked}
+            keyed = ((self.model.key(fact), fact.position) for fact in facts)
+            written.parked += [Parked(k, at, failed[k]) for k, at in keyed if k in failed and at not in late]
+        return written
 
-    def store(self, connection: Connection, generation: int, changes: Changes, known: Iterable[str]) -> None:
-        """Write what rows became. ``known``: the keys that have a row so far, whose lines are ended or replaced."""
-        replaced = [key for key in known if key in changes]
-        if replaced:
-            self._end(connection, generation, replaced, [changes[key][0][0] for key in replaced])
-        self.add(connection, generation, changes)
-
-    def add(self, connection: Connection, generation: int, changes: Changes) -> None:
-        """Write rows of keys that have none."""
+    def _lines(self, generation: int, key: str, states: Sequence[tuple[int, Any]]) -> tuple[list[Line], list[Line]]:
         main: list[Line] = []
         index: list[Line] = []
-        for key, states in changes.items():
-            for place, row in self._places(generation, key, states):
-                main.append((*place, *self.model.values(row), self.model.dump(row)))
-                if self._index:
-                    index += [(*place, *line) for line in self._index.lines(row)]
-        for table, lines in zip(self._tables, (main, index), strict=False):
-            table.copy_in(connection, lines)
+        for place, row in self._places(generation, key, states):
+            main.append((*place, *self.model.values(row), self.model.dump(row)))
+            if self._index:
+                index += [(*place, *line) for line in self._index.lines(row)]
+        return main, index
 
     def _places(self, generation: int, key: str, states: Sequence[tuple[int, Any]]) -> Iterator[tuple[Line, Any]]:
         if not self.model.versioned:
@@ -117,6 +146,11 @@ class ReadTable:
         for (position, row), end in zip(states, ends, strict=True):
             if row is not None:
                 yield (generation, key, position, end), row
+
+    def add(self, connection: Connection, written: Written) -> None:
+        """Write lines of rows that are new, or whose former lines are ended."""
+        for table, lines in zip(self._tables, (written.main, written.index), strict=False):
+            table.copy_in(connection, lines)
 
     def _end(self, connection: Connection, generation: int, keys: list[str], positions: list[int]) -> None:
         for table in self._tables:
@@ -147,6 +181,12 @@ WHERE t.generation = %s AND t.key = ended.key AND t.to_position IS NULL"""
             (self.model.name, generation),
         )
         return [Parked(*line) for line in cast("list[tuple[str, int, str]]", cursor.fetchall())]
+
+    def _waiting(self, connection: Connection, generation: int) -> set[str]:
+        """The keys of which facts wait."""
+        query = "SELECT DISTINCT key FROM read.parked WHERE model = %s AND generation = %s"
+        cursor = connection.execute(query, (self.model.name, generation))
+        return {key for (key,) in cast("list[tuple[str]]", cursor.fetchall())}
 
     def park(self, connection: Connection, generation: int, parked: Sequence[Parked]) -> None:
         """Let facts wait."""
@@ -197,8 +237,8 @@ ORDER BY key LIMIT {_SHOWN}"""
         for column, one, other in zip(rest, values[::2], values[1::2], strict=True):
             if one == other:
                 continue
-            for field in _fields(one, other) if column == "body" else [column]:
-                yield Difference(table.name, key, field)
+            for name in _fields(one, other) if column == "body" else [column]:
+                yield Difference(table.name, key, name)
 
 
 def _typed(columns: Iterable[Column]) -> dict[str, LiteralString]:

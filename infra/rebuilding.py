@@ -11,9 +11,8 @@ from typing import Any
 import psycopg
 
 from infra.database import Connection, Database
-from infra.entries import Routes, by_stream, in_order
-from infra.read_tables import Difference, ReadTable
-from projections.language import Folding
+from infra.entries import Entry, Routes, by_stream, in_order
+from infra.read_tables import Difference, ReadTable, Written
 
 _LOCK = 0x6E716D73_72656275  # "nqmsrebu", one rebuild at a time
 _OUT_OF_SIGHT = -1
@@ -100,21 +99,25 @@ class Rebuilding:
 
 def build(connection: Connection, tables: Sequence[ReadTable], generations: Sequence[int], upto: int) -> None:
     """Write the rows that the facts up to a position make, into generations that are empty."""
-    models = [table.model for table in tables]
-    waiting: list[dict[str, Any]] = [{} for _ in tables]
-    for _, facts in groupby(by_stream(connection, upto, Routes(models)), key=lambda routed: routed[0].stream):
-        foldings = [Folding(model) for model in models]
+    waiting = [Written() for _ in tables]
+    routed = by_stream(connection, upto, Routes([table.model for table in tables]))
+    for _, facts in groupby(routed, key=lambda one: one[0].stream):
+        mine: list[list[Entry]] = [[] for _ in tables]
         for fact, route in facts:
             for place in route:
-                foldings[place].see(fact)
-        for place, folding in enumerate(foldings):
-            waiting[place].update(folding.changes)
-            tables[place].park(connection, generations[place], folding.parked)
-            if len(waiting[place]) >= _WRITE:
-                tables[place].add(connection, generations[place], waiting[place])
-                waiting[place] = {}
-    for table, generation, changes in zip(tables, generations, waiting, strict=True):
-        table.add(connection, generation, changes)
+                mine[place].append(fact)
+        for place, table in enumerate(tables):
+            if not mine[place]:
+                continue
+            written = table.fold(generations[place], mine[place], {}, ())
+            table.park(connection, generations[place], written.parked)
+            waiting[place].main += written.main
+            waiting[place].index += written.index
+            if len(waiting[place].main) >= _WRITE:
+                table.add(connection, waiting[place])
+                waiting[place] = Written()
+    for table, written in zip(tables, waiting, strict=True):
+        table.add(connection, written)
 
 
 def _one(connection: Connection, query: Any, *parameters: object) -> Any:

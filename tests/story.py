@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from domain import Decided
-from domain.language import Command, Event, Refusal
+from domain.language import Command, Event, Kind, Refusal
 from tests.small_world import Case, World
 
 RECENT = 8
@@ -65,6 +65,14 @@ class Story:
         """It was granted, and there was nothing to record."""
         __tracebackhide__ = True
         return self.then()
+
+    def not_allowed(self) -> Self:
+        """It was refused because of who asked, for nothing else."""
+        __tracebackhide__ = True
+        kinds = {r.why.kind for r in self.answer.reasons} if isinstance(self.answer, Refusal) else set[Kind]()
+        if kinds != {Kind.NOT_ALLOWED}:
+            self._otherwise("refused because of who asked")
+        return self
 
     @property
     def events(self) -> tuple[Event, ...] | None:

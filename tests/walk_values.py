@@ -458,7 +458,7 @@ def _other_side(w: Life) -> str | None:
 
 
 def _withdraws(w: Life) -> str | None:
-    roles = [r for act in list(w.p.acts.values())[-3:] for r in UNDOING[type(act)].by]
+    roles = [r for act in list(w.p.acts.values())[-3:] for r in UNDOING[type(act)].by(act)]
     return w.rng.choice(w.holders(w.rng.choice(roles)) or [small.STRANGER]) if roles else None
 
 

@@ -119,7 +119,7 @@ class Walker(Life):
     def ask(self, person: str, subject: str, command: Command) -> None:
         """Asks, and watches what comes of it."""
         key = command.aggregate, subject
-        before = self.world.state(*key)
+        before, today = self.world.state(*key), self.today
         written = msgspec.msgpack.encode(before) if self.chance(0.1) else None
         if self.chance(0.05):
             first, again = (decide(before, command, self.world.context(person, *key)) for _ in range(2))
@@ -136,7 +136,7 @@ class Walker(Life):
         for event in answer.events:
             self._count(event)
         if key == ("program", PROGRAM):
-            self.watch.saw(before, answer.events, self.p)
+            self.watch.saw(before, answer.events, self.p, person, today)
             if self.chance(0.05):
                 self.watch.keep(self.p)
         else:

@@ -105,7 +105,7 @@ def test_a_changed_rating_keeps_the_one_before_in_the_history() -> None:
 @pytest.mark.req("S1-10", "S3-04", "A5")
 @pytest.mark.parametrize("item_id", ITEMS)
 @pytest.mark.parametrize("quality", [1, 2, 3, 4, 5])
-def test_every_item_is_rated_on_the_one_scale(item_id: str, quality: int) -> None:
+def test_every_item_is_rated_on_the_one_scale(item_id: str, quality: Any) -> None:
     c = open_()
     story = given(c).when(STAFF, rating(c, item_id, "yes", quality))
     story.then(SelfAssessmentStarted, ItemRated, rating=Rating("yes", quality))
@@ -242,7 +242,7 @@ def test_a_change_names_an_item_of_the_instrument(change: Any) -> None:
 def test_nobody_but_the_program_fills_it_in(person: str) -> None:
     c = rated()
     for change in CHANGES:
-        assert given(c).when(person, change(c)).events is None
+        given(c).when(person, change(c)).not_allowed()
 
 
 def test_the_lead_hands_it_in_and_not_the_staff() -> None:
@@ -405,7 +405,7 @@ def test_without_a_reviewer_the_administrator_returns_it_again() -> None:
 @pytest.mark.parametrize("person", [STAFF, LEAD, SOUTH, DECIDER])
 def test_the_affiliates_people_return_it_and_nobody_else(person: str) -> None:
     c = submitted()
-    assert given(c).when(person, returning(c)).events is None
+    given(c).when(person, returning(c)).not_allowed()
 
 
 def test_what_was_determined_on_items_that_return_is_to_be_looked_at_again() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from domain.access import WithdrawFromCycle
-from domain.affiliate import AppointStaff, DelegateDecisions
+from domain.affiliate import AppointStaff, DelegateDecisions, RecordStaffDeparture
 from domain.assessment import ReturnAssessment, SubmitAssessment
 from domain.impartiality import (
     AssignDecider,
@@ -71,12 +71,16 @@ def recusal(c: Case) -> RecuseReviewer:
 
 
 def formerly_with_the_program(c: Case, left: bool = True) -> Case:
-    """Somebody who worked for the program reviews and decides for the affiliate now, and declared no interest."""
+    """Somebody on the affiliate's staff, who declared no interest, worked for the program in between, or does so still."""
+    appointed = AppointStaff(person=FORMER, roles=("reviewer", "decider"))
+    c.world.must(ADMIN, "north", appointed)
+    declared(c, FORMER)
+    c.world.must(ADMIN, "north", RecordStaffDeparture(person=FORMER))
     c.must(LEAD, AppointRepresentative(person=FORMER, role="program_staff"))
     if left:
         c.must(LEAD, RemoveRepresentative(person=FORMER))
-    c.world.must(ADMIN, "north", AppointStaff(person=FORMER, roles=("reviewer", "decider")))
-    return declared(c, FORMER)
+    c.world.must(ADMIN, "north", appointed)
+    return c
 
 
 @pytest.mark.req("A26", "M1")

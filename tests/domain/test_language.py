@@ -162,10 +162,10 @@ def test_a_stage_answers_each_request_and_folds_each_fact_once() -> None:
         assert register(key)(arm) is arm
         with pytest.raises(ValueError, match=f"{key.__name__} is registered twice in lamps"):
             register(key)(arm)
-    undo = stage.undo(LampLit, by=(Role.CLOCK,), rests=lambda p, e: ["night"])
+    undo = stage.undo(LampLit, by=lambda e: (Role.CLOCK,), rests=lambda p, e: ["night"])
     assert undo(arm) is arm
     undoing = stage.undoing[LampLit]
-    assert (undoing.arm, undoing.by, undoing.rests(None, None)) == (arm, (Role.CLOCK,), ["night"])
+    assert (undoing.arm, undoing.by(None), undoing.rests(None, None)) == (arm, (Role.CLOCK,), ["night"])
     with pytest.raises(ValueError, match="LampLit is registered twice in lamps"):
         undo(arm)
 

@@ -134,7 +134,7 @@ def test_the_affiliate_approves_the_listing_and_appoints_the_first_lead() -> Non
 def test_nobody_else_approves_or_declines_a_listing(person: str) -> None:
     c = registered()
     for command in (ApproveListing(lead=LEAD), declining()):
-        assert given(c).when(person, command).events is None
+        given(c).when(person, command).not_allowed()
 
 
 @pytest.mark.req("M5")

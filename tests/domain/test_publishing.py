@@ -236,7 +236,7 @@ def test_a_proposal_is_not_confirmed_once_its_version_is_published() -> None:
     sha256, today = handed_in(world, SOUTHERN, title="Quicker"), world.today()
     southern = given(world, "southern")
     southern.when(OPERATOR, publish(sha256, today)).then(PolicyVersionPublished)
-    assert southern.when(NATIONAL, ConfirmPolicyVersion(policy_version="2")).events is None
+    southern.when(NATIONAL, ConfirmPolicyVersion(policy_version="2")).refused("NOTHING_PROPOSED", version="2")
 
 
 @pytest.mark.parametrize("person", [SOUTH, ADMIN2, OPERATOR])

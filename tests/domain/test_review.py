@@ -43,6 +43,7 @@ from tests.small_world import (
     REVIEWER2,
     STAFF,
     Case,
+    Situation,
     determined,
     granted,
     hand_in,
@@ -302,6 +303,13 @@ class TestConfirmations:
         given(c).when(ADMIN, command(cycle_id="none")).refused("CYCLE_UNKNOWN")
 
 
+def without_a_plan(so_far: Situation) -> Case:
+    """So far, under a policy that wants no plan."""
+    c = listed(scheme="lean")
+    c.world.publish({**LEAN, "version": "2", "plan": None}, effective_from=c.today)
+    return so_far.again(c)
+
+
 class TestCompletion:
     """Everything ruled on, the plan adopted, the reply in or its time over."""
 
@@ -324,9 +332,11 @@ class TestCompletion:
         assert digest() != digest(answers={"A1": NO})
 
     def test_it_waits_for_the_visit(self) -> None:
-        c = planned()
-        c.must(REVIEWER, undo(c, SiteReviewHeld))
+        c = without_a_plan(under_review)
+        c.must(REVIEWER, ConfirmItems(cycle_id=c.cycle_id, item_ids=ITEMS))
         given(c).when(REVIEWER, completion(c)).refused("REVIEW_NOT_HELD")
+        c.must(REVIEWER, visit(c))
+        given(c).when(REVIEWER, completion(c)).then(ReviewCompleted)
 
     def test_it_waits_for_every_item(self) -> None:
         c = planned()
@@ -341,9 +351,7 @@ class TestCompletion:
         given(c).when(REVIEWER, completion(c)).refused("PLAN_NOT_ADOPTED")
 
     def test_unless_the_policy_wants_no_plan(self) -> None:
-        c = listed(scheme="lean")
-        c.world.publish({**LEAN, "version": "2", "plan": None}, effective_from=c.today)
-        determined.again(c)
+        c = without_a_plan(determined)
         given(c).when(REVIEWER, completion(c)).then(ReviewCompleted)
 
     def test_it_waits_for_the_summary_where_the_program_may_reply(self) -> None:

@@ -291,6 +291,8 @@ class TestSigningOnPaper:
             witness=WITNESS,
         )
         given(c).when(ADMIN, paper(c, "spoken_witnessed")).then(StatementOfAccuracySigned, signature=expected)
+        said = f"signed the Statement of Accuracy: {DIRECTOR} (executive_director, spoken_witnessed, {c.today})"
+        assert c.events[-1].sentence() == said
 
     @pytest.mark.req("M3")
     @pytest.mark.parametrize("witness", [None, DIRECTOR, ADMIN])

@@ -153,7 +153,7 @@ def _copy_to(place: Path) -> Path:
 
 
 def survivors(chosen: list[Mutant], workers: int, console: Console) -> list[Mutant]:
-    """The changes that no test noticed. RuntimeError if the tests fail without any change."""
+    """The changes that no test noticed, each printed at once. RuntimeError if the tests fail without any change."""
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(workers) as pool:
         free: queue.Queue[Path] = queue.Queue()
         for number in range(workers):
@@ -168,8 +168,14 @@ def survivors(chosen: list[Mutant], workers: int, console: Console) -> list[Muta
             finally:
                 free.put(place)
 
+        left: list[Mutant] = []
         fates = track(pool.map(survives, chosen), "Taking one guard out at a time", len(chosen), console=console)
-        return [mutant for mutant, survived in zip(chosen, fates, strict=True) if survived]
+        for m, survived in zip(chosen, fates, strict=True):
+            if survived:
+                left.append(m)
+                before = " ".join(m.before.split())
+                console.print(f"{m.file.as_posix()}:{m.line} nobody noticed: {before}  ->  {m.after}")
+        return left
 
 
 def main() -> int:
@@ -185,8 +191,6 @@ def main() -> int:
     every = [m for file in asked.only for m in (*mutants(file, asked.operators), *rest_lambdas(file))]
     chosen = random.Random(asked.seed).sample(every, min(asked.sample or len(every), len(every)))
     left = survivors(chosen, asked.workers, console)
-    for m in sorted(left, key=lambda m: (m.file, m.line)):
-        console.print(f"{m.file.as_posix()}:{m.line} nobody noticed: {' '.join(m.before.split())}  ->  {m.after}")
     console.print(f"{len(chosen) - len(left)} of {len(chosen)} changes were noticed ({len(every)} possible).")
     return 1 if left else 0
 

@@ -17,7 +17,7 @@ from infra.projector import Projector
 from infra.read_tables import Difference, ReadTable
 from infra.reading import Reading
 from infra.recorder import LedgerRecorder
-from projections import READ_MODELS, expiry
+from projections import READ_MODELS, directory, expiry
 from tests.recorded import record, record_raw
 from tests.small_world import admitted, gates_met, granted, listed
 
@@ -203,6 +203,36 @@ def test_a_fact_that_cannot_be_read_stops_its_program_alone(
     assert workspace.version == len(GRANTED)
     assert projector.retry() > 0
     assert projector.parked() == parked
+    assert projector.verify() == []
+
+
+@pytest.mark.parametrize("part", ["values", "load"])
+def test_a_row_that_cannot_be_laid_out_or_read_stops_its_program_alone(
+    projector: Projector, recorder: LedgerRecorder, monkeypatch: pytest.MonkeyPatch, database: Database, part: str
+) -> None:
+    def broken(row: Any) -> Any:
+        if row.program_id == "sick" and row.held:
+            raise ArithmeticError("a fault in the code")
+        return sound(row)
+
+    sound = directory.model.values
+    record(recorder, "program:sick", listed().events)
+    projector.catch_up()
+    if part == "values":
+        monkeypatch.setattr(directory.model, "values", broken)
+    else:
+        execute(database, "UPDATE read.directory SET body = '{}' WHERE key = 'program:sick'")
+    record(recorder, "program:sick", GRANTED[len(listed().events) :], len(listed().events))
+    record(recorder, "program:well", GRANTED)
+    projector.catch_up()
+    assert {parked.key for parked in projector.parked()["directory"]} == {"program:sick"}
+    assert list(projector.parked()) == ["directory"]
+    partner = Reading(database).partner("well")
+    assert partner is not None
+    assert partner.held
+    monkeypatch.undo()
+    projector.retry() if part == "values" else projector.rebuild()
+    assert projector.parked() == {}
     assert projector.verify() == []
 
 

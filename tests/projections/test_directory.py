@@ -113,6 +113,12 @@ def test_a_status_changes_next_at_the_midnight_of_its_zone() -> None:
     end = datetime(2029, 2, 19, 6, tzinfo=UTC)  # midnight in Chicago
     assert row.next_change_at(datetime(2026, 3, 1, tzinfo=UTC)) == end
     assert row.next_change_at(end) is None
+
+
+@pytest.mark.req("H10")
+def test_an_expired_status_is_gone_at_midnight_without_any_event() -> None:
+    row = row_after(granted().events)
+    end = datetime(2029, 2, 19, 6, tzinfo=UTC)
     before, after = datetime(2029, 2, 19, 5, 59, tzinfo=UTC), end
     assert [row.statuses(day_in(at))[0].status for at in (before, after)] == ["active", "expired"]
     assert row.statuses(day_in(after, date(2028, 1, 1)))[0].status == "active"

@@ -325,11 +325,6 @@ def defer(p: Program, c: DeferDecision, ctx: Context) -> Outcomes:
     return [evaluated, deferred]
 
 
-@stage.evolve(TierEligibilityEvaluated)
-def _(p: Program, e: TierEligibilityEvaluated, v: int) -> Program:
-    return p  # the proof is kept for readers; no rule asks for it, a decision is always evaluated anew
-
-
 def _decided(
     p: Program,
     e: TierGranted | TierDenied | TierDecisionDeferred,

@@ -13,13 +13,16 @@ from domain.access import GATE_EVIDENCE
 from domain.assessment import answers_stated, linked_documents
 from domain.determination import determinations_stated, gaps, practice
 from domain.instrument.model import Instrument
-from domain.language import Event, Shelf
+from domain.language import Event, Shelf, Stage
 from domain.plan import uncovered
 from domain.policy.evaluate import Evaluation, evaluate
 from domain.policy.facts import Declared, Facts, Noted, Plan, Review, Since
 from domain.policy.model import Moment, Policy
 from domain.program import Cycle, Membership, Phase, Program
 from domain.values import Code, Digest, InstrumentRef, PolicyRef, Reference, digest_of
+
+
+stage = Stage("evidence")
 
 
 class TierEligibilityEvaluated(Event):
@@ -157,3 +160,8 @@ def rederive(p: Program, shelf: Shelf, recorded: TierEligibilityEvaluated) -> li
     )
     then, now = msgspec.structs.asdict(recorded), msgspec.structs.asdict(again)
     return [name for name, value in then.items() if value != now[name]]
+
+
+@stage.evolve(TierEligibilityEvaluated)
+def _(p: Program, e: TierEligibilityEvaluated, v: int) -> Program:
+    return p  # the proof is kept for readers; no rule asks for it, a decision is always evaluated anew

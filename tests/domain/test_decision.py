@@ -354,6 +354,12 @@ class TestOnTheWay:
         with_decider(admitted_and(rated, c))
         given(c).when(DECIDER, denial(c, "associate")).refused("GRANTED_ON_THE_WAY")
 
+    def test_it_is_not_granted_below_what_is_held(self) -> None:
+        c = granted(scheme="member")
+        with_decider(rated.again(c, kind="renewal"))
+        assert c.refused(DECIDER, grant(c, "associate"))
+        assert [h.tier for h in c.p.holdings] == ["affiliate", "full"]
+
     def test_its_day_is_the_decisions_even_where_terms_count_from_a_receipt(self) -> None:
         from_receipt = {"length": "P3Y", "starts": "statement_received_on", "review_due": "P1Y"}
         c = listed(scheme="member")

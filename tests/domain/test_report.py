@@ -187,6 +187,13 @@ class TestSharing:
         assert set(c.p.reports[report_id(c)].shares) == {"board"}
         given(c).when(LEAD, share(c)).then(AssessmentReportShared)
 
+    def test_a_share_that_ended_by_its_date_can_be_given_again(self) -> None:
+        c = issued()
+        c.must(LEAD, share(c, days=0))
+        given(c).when(LEAD, share(c)).refused("ALREADY_SHARED")
+        c.world.later()
+        given(c).when(LEAD, share(c)).then(AssessmentReportShared)
+
     def test_what_is_not_shared_cannot_be_ended(self) -> None:
         c = issued()
         given(c).when(LEAD, end(c)).refused("NOT_SHARED", audience="funders")

@@ -458,3 +458,24 @@ class TestWithdrawal:
         c.must(DECIDER, DecideTier(cycle_id=c.cycle_id, tier="associate", rationale=WHY))
         assert c.cycle.phase is Phase.REVIEWED
         given(c).when(ADMIN, undo(c, SupportCompleted)).refused("RESTED_UPON", what=["decision"])
+
+    def test_withdrawing_an_older_summary_leaves_the_newer_one(self) -> None:
+        c = planned(scheme="member")
+        c.must(REVIEWER, summary(c))
+        older = last(c, ReviewSummaryIssued)
+        c.must(REVIEWER, summary(c))
+        before = c.cycle.review
+        c.must(REVIEWER, WithdrawAct(version=older, ground="recorded_twice", explanation=WHY))
+        assert c.cycle.review == before
+
+    def test_withdrawing_an_older_reply_leaves_the_newer_one(self) -> None:
+        c = replied()
+        older = last(c, ProgramResponseRecorded)
+        c.must(LEAD, reply(c))
+        before = c.cycle.review
+        c.must(LEAD, WithdrawAct(version=older, ground="recorded_twice", explanation=WHY))
+        assert c.cycle.review == before
+
+    def test_an_adopted_plan_rests_on_the_visit(self) -> None:
+        c = planned()
+        assert c.refused(REVIEWER, undo(c, SiteReviewHeld)) == ("RESTED_UPON",)

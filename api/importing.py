@@ -123,15 +123,11 @@ class _Import:
             row.faults.append("it has more cells than the heading")
             return
         state, done = initial("program", row.program_id), _Written(row.program_id)
-        try:
-            requests = list(self._requests(row, values, lead))
-        except ValueError as error:
-            row.faults.append(str(error))
-            return
-        for command, body in requests:
+        for command, body in self._requests(row, values, lead):
+            before = len(row.faults)
             state = self._decided(row, done, state, command, body)
-            if row.faults:
-                return
+            if len(row.faults) > before:
+                return  # nothing can be said about what would follow
         self.written.append(done)
 
     def _decided(self, row: Row, done: _Written, state: Any, command: type[Command], body: dict[str, Any]) -> Any:
@@ -182,22 +178,25 @@ class _Import:
         body: dict[str, Any] = {name: values[name] for name in plain if name in values}
         body |= {"display_name": values.get("name"), "legal_name": values.get("legal_name", values.get("name"))}
         body |= {"models": _list(values.get("models", "")), "ages": _ages(values.get("ages", "")), "serves_youth": True}
+        status = self._status(row, values) if any(name in values for name in STATUS) else None
         yield RegisterProgram, body
-        if any(name in values for name in STATUS):
-            yield ImportHistoricalStatus, self._status(row, values)
+        if status:
+            yield ImportHistoricalStatus, status
         if lead:
             yield ApproveListing, {"lead": lead}
 
-    def _status(self, row: Row, values: Mapping[str, str]) -> dict[str, Any]:
+    def _status(self, row: Row, values: Mapping[str, str]) -> dict[str, Any] | None:
         missing = [name for name in STATUS if name not in values]
         if missing:
-            raise ValueError(f"an earlier status also needs {', '.join(missing)}")
+            row.faults.append(f"an earlier status also needs {', '.join(missing)}")
+            return None
         scheme = self.shelf.scheme(values["scheme"].lower())
         ref = scheme.in_force(date.max) if scheme else None
         policy = self.shelf.policy(ref) if ref else None
         tier = policy.tier(values["tier"]) if policy else None
         if policy is None or tier is None:
-            raise ValueError(f"there is no published tier {values['scheme']}/{values['tier']}")
+            row.faults.append(f"there is no published tier {values['scheme']}/{values['tier']}")
+            return None
         return {
             **{name: values[name] for name in (*STATUS, "valid_until") if name in values},
             "scheme": policy.scheme,

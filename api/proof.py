@@ -185,7 +185,7 @@ class Told:
     def cite(self, version: int, zone: str) -> Cited:
         """An event in few words."""
         one = self.by_version[version]
-        role = Role(one.actor_role) if one.actor_role in ROLE_WORDS else None
+        role = Role(one.actor_role) if one.actor_role in set(Role) else None
         return Cited(
             version=one.version,
             position=one.position,

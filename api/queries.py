@@ -19,7 +19,7 @@ from api.plain import plain
 from api.problems import Problem, responses
 from api.proof import Explanation
 from api.workspace import workspace
-from domain.language import Role
+from domain.language import ROLE_WORDS, Role
 from domain.program import Program
 from infra.mapper import Recorded
 from infra.reading import Page
@@ -96,8 +96,15 @@ def history_of(
     zone = ZoneInfo(affiliate.timezone if affiliate else "UTC")
     page = service.reading.trail(f"program:{id}", after=after, limit=limit, as_known=upto)
     lines = [r for r in page.rows if as_of is None or (r.occurred_on or r.recorded_at.astimezone(zone).date()) <= as_of]
-    told = Disclosure(service.vault).told([f"{r.actor_person} ({r.actor_role}) {r.sentence}" for r in lines])
+    told = Disclosure(service.vault).told(
+        [f"{r.actor_person} ({part_in_words(r.actor_role)}) {r.sentence}" for r in lines]
+    )
     return {"lines": [{**_line(r), "says": said} for r, said in zip(lines, told, strict=True)], "next": page.next}
+
+
+def part_in_words(role: str) -> str:
+    """A part as people say it."""
+    return ROLE_WORDS[Role(role)] if role in set(Role) else role
 
 
 def _line(row: Any) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from domain.language import (
 )
 from domain.policy.model import Policy
 from domain.program import ENDED, Access, Assistance, Cycle, CycleEvent, Phase, Program, open_cycle, with_cycle, without
-from domain.publishing import SCHEME_UNKNOWN, Family, Scheme
+from domain.publishing import SCHEME_ELSEWHERE, SCHEME_UNKNOWN, Family, Scheme
 from domain.status import standing
 from domain.term import DATE_IN_FUTURE, add
 from domain.values import Code, InstrumentRef, PolicyRef, Text, TextRef
@@ -30,11 +30,6 @@ from domain.values import Code, InstrumentRef, PolicyRef, Text, TextRef
 stage = Stage("access")
 
 NOT_LISTED = refusal("NOT_LISTED", Kind.OUT_OF_ORDER, "The program's listing is {state}; it must be approved first.")
-SCHEME_ELSEWHERE = refusal(
-    "SCHEME_ELSEWHERE",
-    Kind.NOT_ALLOWED,
-    "The scheme {scheme} belongs to {owner}; the program is listed with {affiliate}.",
-)
 POLICY_NOT_IN_FORCE = refusal("POLICY_NOT_IN_FORCE", Kind.OUT_OF_ORDER, "No policy of {scheme} is in force on {day}.")
 KIND_NOT_OFFERED = refusal("KIND_NOT_OFFERED", Kind.INVALID, "The policy knows no {kind} cycle; it knows {offered}.")
 CYCLE_ALREADY_OPEN = refusal("CYCLE_ALREADY_OPEN", Kind.OUT_OF_ORDER, "The cycle {cycle_id} is still on its way.")

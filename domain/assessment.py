@@ -329,7 +329,7 @@ def return_for_completion(p: Program, c: ReturnAssessment, ctx: Context) -> Outc
     known_items(need, instrument_of(cycle, ctx), c.item_ids)
     need.settle()
     if cycle.review.reviewer:
-        reviewing(cycle, ctx)
+        reviewing(p, cycle, ctx)
     return [fact(AssessmentReturned, c)]
 
 

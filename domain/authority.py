@@ -27,7 +27,8 @@ def _in_program(p: Program, ctx: Context) -> dict[Role, str]:
     if set(roles) & set(LEADING):
         held[Role.PROGRAM_LEAD] = p.program_id
     affiliate: Affiliate | None = ctx.shelf.affiliate(p.listing.affiliate)
-    if affiliate:
+    # Whoever acts for the program takes no part in judging it, wherever else they are on the staff.
+    if affiliate and not roles:
         held |= _staff(affiliate, ctx.person)
         if holds_part(p, ctx.person, "decider", ctx, ctx.today(affiliate.timezone)):
             held.setdefault(Role.DECIDER, affiliate.delegated_to or affiliate.affiliate_id)

@@ -59,6 +59,7 @@ GRANTED_ON_THE_WAY = refusal(
     Kind.INVALID,
     "{tier} is granted while the cycle goes on; only its end can be denied or deferred.",
 )
+ALREADY_DENIED = refusal("ALREADY_DENIED", Kind.OUT_OF_ORDER, "{tier} was denied in this cycle already.")
 ALREADY_HELD = refusal("ALREADY_HELD", Kind.OUT_OF_ORDER, "The program holds {tier} already in this cycle.")
 DEFERRALS_EXHAUSTED = refusal(
     "DEFERRALS_EXHAUSTED", Kind.OUT_OF_ORDER, "The decision was deferred {times} times already."
@@ -114,6 +115,8 @@ class TierDenied(Event):
     zone: Code
     decided_on: date
     missing: tuple[Code, ...]
+    ends_cycle: bool
+    """False where the evidence carries another tier, which is still to be decided on."""
     appeal_by: date | None = None
     decider: PersonId
     evaluation: int
@@ -201,13 +204,16 @@ def granted_facts(
     )
 
 
-def _decidable(need: Need, p: Program, cycle: Cycle, tier: Tier, policy: Policy) -> Moment:
+def _decidable(need: Need, p: Program, cycle: Cycle, tier: Tier, policy: Policy, today: date) -> Moment:
     """Notes what keeps the cycle from being decided; the moment of the process at which the tier is granted."""
     need(cycle.phase not in ENDED, ALREADY_DECIDED)
     need(tier.granted_at != "application", GRANTED_ON_APPLICATION, tier=tier.label)
     if tier.granted_at == "assessment_started":
         need(cycle.started, ASSESSMENT_NOT_STARTED, tier=tier.label)
         need(tier.code not in cycle.interim, ALREADY_HELD, tier=tier.label)
+        now = standing(p.holdings, cycle.scheme, today)
+        higher = now.holding if now.holding and now.status == "active" and now.holding.rank > tier.rank else None
+        need(higher is None, ALREADY_HELD, tier=higher and higher.label)
     elif tier.granted_at == "cycle_end" and cycle.phase not in ENDED:
         need(cycle.review.completed, REVIEW_NOT_COMPLETE, phase=cycle.phase)
         received = cycle.statement.received if cycle.statement else 0
@@ -224,7 +230,7 @@ def _deciding(
     levels = [t.code for t in policy.tiers]
     tier = found(policy.tier(c.tier), LEVEL_UNKNOWN, level=c.tier, levels=levels)
     need = Need()
-    moment = _decidable(need, p, cycle, tier, policy)
+    moment = _decidable(need, p, cycle, tier, policy, today)
     need(cycle.decider == ctx.person, NOT_THE_DECIDER, decider=cycle.decider, person=ctx.person)
     part = took_part_as(p, cycle, ctx.person)
     need(part is None, DECIDER_NOT_INDEPENDENT, person=ctx.person, part=part)
@@ -271,14 +277,24 @@ def grant(p: Program, c: DecideTier, ctx: Context) -> Outcomes:
     return [evaluated, replace(granted, rationale=c.rationale)]
 
 
+def _carried_at_the_end(evaluated: TierEligibilityEvaluated, policy: Policy) -> bool:
+    """Whether the evidence carries any tier that is granted at the end of a cycle."""
+    final = [t.code for t in policy.tiers if t.granted_at == "cycle_end"]
+    return any(evaluated.evaluation.of(code).result == "true" for code in final)
+
+
 @stage.decide(DenyTier)
 def deny(p: Program, c: DenyTier, ctx: Context) -> Outcomes:
-    """What the evidence carries is not denied; the program learns what was missing and until when it may appeal."""
+    """What the evidence carries is not denied; the program learns what was missing and until when it may appeal.
+
+    Where a lower tier is carried, the cycle stays open for the decision on it (S1-18)."""
     cycle, policy, tier, evaluated = _deciding(p, c, ctx)
     carried = evaluated.evaluation.of(tier.code).result == "true"
     need = Need()
     need(tier.granted_at == "cycle_end", GRANTED_ON_THE_WAY, tier=tier.label)
     need(not carried, DENIAL_AGAINST_EVIDENCE, tier=tier.label)
+    earlier = [d for d in p.decisions.values() if d.cycle_id == cycle.cycle_id and d.outcome == "denied"]
+    need(tier.code not in [d.tier for d in earlier], ALREADY_DENIED, tier=tier.label)
     need.settle()
     day = evaluated.evaluation.day
     denied = TierDenied(
@@ -290,6 +306,7 @@ def deny(p: Program, c: DenyTier, ctx: Context) -> Outcomes:
         zone=policy.timezone,
         decided_on=day,
         missing=missing_for(evaluated, tier.code),
+        ends_cycle=not _carried_at_the_end(evaluated, policy),
         appeal_by=add(day, policy.adverse.appeal_within) if policy.adverse else None,
         decider=ctx.person,
         evaluation=evaluated.through_version + 1,
@@ -368,7 +385,8 @@ def _(p: Program, e: TierGranted, v: int) -> Program:
 
 @stage.evolve(TierDenied)
 def _(p: Program, e: TierDenied, v: int) -> Program:
-    return with_cycle(_decided(p, e, v, "denied"), e.cycle_id, phase=Phase.DECIDED)
+    p = _decided(p, e, v, "denied")
+    return with_cycle(p, e.cycle_id, phase=Phase.DECIDED) if e.ends_cycle else p
 
 
 @stage.evolve(TierDecisionDeferred)

@@ -111,7 +111,7 @@ class AdoptDeterminations(CycleCommand):
 def under_review(p: Program, cycle_id: str, ctx: Context) -> Cycle:
     """The cycle while it is reviewed, refused to anybody but its reviewer."""
     cycle = cycle_of(p, cycle_id, *REVIEWING)
-    reviewing(cycle, ctx)
+    reviewing(p, cycle, ctx)
     return cycle
 
 
@@ -217,11 +217,12 @@ def adopt_determinations(p: Program, c: AdoptDeterminations, ctx: Context) -> Ou
     """Only rulings of an earlier reviewer can be taken over, each by name."""
     cycle = under_review(p, c.cycle_id, ctx)
     earlier = {i for i, d in cycle.review.determinations.items() if d.by != ctx.person}
-    others = [i for i in c.item_ids if i not in earlier]
+    item_ids = tuple(dict.fromkeys(c.item_ids))
+    others = [i for i in item_ids if i not in earlier]
     need = Need()
     need(not others, NOTHING_TO_ADOPT, item_ids=others)
     need.settle()
-    return [DeterminationsAdopted(cycle_id=c.cycle_id, item_ids=c.item_ids, reviewer=ctx.person)]
+    return [DeterminationsAdopted(cycle_id=c.cycle_id, item_ids=item_ids, reviewer=ctx.person)]
 
 
 def determinations_stated(cycle: Cycle) -> dict[str, object]:

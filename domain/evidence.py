@@ -21,7 +21,6 @@ from domain.policy.model import Moment, Policy
 from domain.program import Cycle, Membership, Phase, Program
 from domain.values import Code, Digest, InstrumentRef, PolicyRef, Reference, digest_of
 
-
 stage = Stage("evidence")
 
 

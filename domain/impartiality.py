@@ -30,6 +30,9 @@ DECIDER_NOT_INDEPENDENT = refusal(
     "DECIDER_NOT_INDEPENDENT", Kind.NOT_ALLOWED, "{person} took part in this cycle as {part} and cannot decide it."
 )
 NOT_THE_REVIEWER = refusal("NOT_THE_REVIEWER", Kind.NOT_ALLOWED, "This cycle's reviewer is {reviewer}, not {person}.")
+NAMED_TO_DECIDE = refusal(
+    "NAMED_TO_DECIDE", Kind.NOT_ALLOWED, "{person} was named to decide this cycle and cannot review it."
+)
 NO_REVIEWER = refusal("NO_REVIEWER", Kind.OUT_OF_ORDER, "No reviewer is assigned.")
 
 
@@ -107,17 +110,6 @@ def holds_part(p: Program, person: str, part: str, ctx: Context, today: date) ->
     return delegate is not None and part in delegate.staff.get(person, ())
 
 
-def reviewing(cycle: Cycle, ctx: Context) -> None:
-    """Refuses anybody but the reviewer assigned to the cycle, and that one too after declaring a conflict."""
-    person = ctx.person
-    declared = cycle.declarations.get(person)
-    need = Need()
-    need(cycle.review.reviewer == person, NOT_THE_REVIEWER, reviewer=cycle.review.reviewer, person=person)
-    clear = declared is None or declared.nature == "none" or declared.mitigated
-    need(clear, CONFLICTED, person=person, nature=declared and declared.nature)
-    need.settle()
-
-
 def unconflicted(need: Need, p: Program, cycle: Cycle, person: str, today: date) -> int:
     """Notes what speaks against a person's impartiality; the version of their declaration."""
     declared = cycle.declarations.get(person)
@@ -128,6 +120,16 @@ def unconflicted(need: Need, p: Program, cycle: Cycle, person: str, today: date)
     recent = worked is not None and (worked.left_on is None or today < add(worked.left_on, COOLING_OFF))
     need(not recent, CONFLICTED, person=person, nature="program staff in the past 24 months")
     return declared.version if declared else 0
+
+
+def reviewing(p: Program, cycle: Cycle, ctx: Context) -> None:
+    """Refuses anybody but the reviewer assigned to the cycle, and that one too once conflicted."""
+    _, today = rules_of(p, cycle, ctx)
+    need = Need()
+    need(cycle.review.reviewer == ctx.person, NOT_THE_REVIEWER, reviewer=cycle.review.reviewer, person=ctx.person)
+    need.settle()
+    unconflicted(need, p, cycle, ctx.person, today)
+    need.settle()
 
 
 def took_part_as(p: Program, cycle: Cycle, person: str) -> str | None:
@@ -160,6 +162,7 @@ def assign_reviewer(p: Program, c: AssignReviewer, ctx: Context) -> Outcomes:
     need(submitted, WRONG_PHASE_TO_ASSIGN, phase=cycle.phase, role="reviewer", wanted="submitted assessments")
     need(not cycle.review.reviewer, ALREADY_ASSIGNED, person=cycle.review.reviewer)
     need(holds_part(p, c.person, "reviewer", ctx, today), NOT_ON_STAFF, person=c.person, role="reviewer")
+    need(c.person != cycle.decider, NAMED_TO_DECIDE, person=c.person)
     declaration = unconflicted(need, p, cycle, c.person, today)
     need.settle()
     return [ReviewerAssigned(cycle_id=c.cycle_id, person=c.person, declaration=declaration)]

@@ -73,7 +73,7 @@ class DraftMou(AssistanceCommand):
 
     by: ClassVar[tuple[Role, ...]] = (Role.AFFILIATE_ADMIN,)
     template: Code = "mou-1"
-    further_parties: tuple[Literal["national_body", "parent_org"], ...] = ()
+    further_parties: tuple[Literal["national_body"], ...] = ()
 
 
 class SignMou(AssistanceCommand, Signing):
@@ -121,7 +121,7 @@ def draft_mou(p: Program, c: DraftMou, ctx: Context) -> Outcomes:
 def _signs_for(p: Program, party: str, person: str, ctx: Context) -> str | None:
     """The role in which a person may sign for a party, if any."""
     held = p.people.get(person)
-    if party in ("program", "parent_org"):
+    if party == "program":
         return next((r for r in held.roles if r in LEADING), None) if held else None
     for affiliate in ctx.shelf.affiliates():
         asked = affiliate.affiliate_id == p.listing.affiliate if party == "affiliate" else affiliate.national

@@ -155,7 +155,7 @@ def _planning(p: Program, cycle_id: str, ctx: Context) -> Cycle:
     """The cycle under review; of the affiliate's people only its reviewer works on the plan."""
     cycle = cycle_of(p, cycle_id, *REVIEWING)
     if ctx.actor.role is Role.REVIEWER:
-        reviewing(cycle, ctx)
+        reviewing(p, cycle, ctx)
     return cycle
 
 

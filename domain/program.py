@@ -294,7 +294,8 @@ class Report(Part):
 
     cycle_id: str
     version: int
-    shares: dict[str, int] = {}
+    shares: dict[str, date] = {}
+    """Audience to the last day of the share."""
 
 
 class Program(Part):

@@ -20,6 +20,11 @@ BODY_PUBLISHED = refusal("BODY_PUBLISHED", Kind.INVALID, "The same content is pu
 BODY_UNKNOWN = refusal("BODY_UNKNOWN", Kind.UNKNOWN, "No content with the hash {sha256} was handed in.")
 BODY_OTHER = refusal("BODY_OTHER", Kind.INVALID, "The content calls itself {named}, not {expected}.")
 SCHEME_UNKNOWN = refusal("SCHEME_UNKNOWN", Kind.UNKNOWN, "There is no scheme {scheme}.")
+SCHEME_ELSEWHERE = refusal(
+    "SCHEME_ELSEWHERE",
+    Kind.NOT_ALLOWED,
+    "The scheme {scheme} belongs to {owner}; the program is listed with {affiliate}.",
+)
 RETROACTIVE_POLICY = refusal(
     "RETROACTIVE_POLICY", Kind.INVALID, "A policy may take effect from {today} on, not from {effective_from}."
 )

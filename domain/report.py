@@ -145,7 +145,8 @@ def share(p: Program, c: ShareReport, ctx: Context) -> Outcomes:
     _, today = rules_of(p, p.cycles[report.cycle_id], ctx)
     need = Need()
     need(ctx.actor.role is Role.PROGRAM_LEAD, ONLY_PROGRAM_MAY_SHARE)
-    need(c.audience not in report.shares, ALREADY_SHARED, audience=c.audience)
+    shared = c.audience in report.shares and report.shares[c.audience] >= today
+    need(not shared, ALREADY_SHARED, audience=c.audience)
     need(c.until is None or c.until >= today, SHARE_IN_PAST, until=c.until)
     need.settle()
     return [AssessmentReportShared(report_id=c.report_id, audience=c.audience, until=c.until)]
@@ -172,7 +173,7 @@ def _(p: Program, e: AssessmentReportIssued, v: int) -> Program:
 
 @stage.evolve(AssessmentReportShared)
 def _(p: Program, e: AssessmentReportShared, v: int) -> Program:
-    return _with_shares(p, e.report_id, {**p.reports[e.report_id].shares, e.audience: v})
+    return _with_shares(p, e.report_id, {**p.reports[e.report_id].shares, e.audience: e.until or date.max})
 
 
 @stage.evolve(ReportShareEnded)

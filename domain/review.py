@@ -332,6 +332,12 @@ def completed(p: Program, cycle_id: str) -> list[str]:
     return ["completed_review"] if p.cycles[cycle_id].review.completed else []
 
 
+def rests_on_visit(p: Program, cycle_id: str) -> list[str]:
+    """What was agreed on after the visit."""
+    plan = p.cycles[cycle_id].plan
+    return [*completed(p, cycle_id), *(["adopted_plan"] if plan and plan.adopted else [])]
+
+
 def decided(p: Program, cycle_id: str) -> list[str]:
     """The decisions of a cycle, where they rest on an act of it."""
     cycle = p.cycles[cycle_id]
@@ -339,7 +345,9 @@ def decided(p: Program, cycle_id: str) -> list[str]:
     return ["decision"] if ended else []
 
 
-@stage.undo(SiteReviewHeld, by=only(Role.AFFILIATE_ADMIN, Role.REVIEWER), rests=lambda p, e: completed(p, e.cycle_id))
+@stage.undo(
+    SiteReviewHeld, by=only(Role.AFFILIATE_ADMIN, Role.REVIEWER), rests=lambda p, e: rests_on_visit(p, e.cycle_id)
+)
 def _(p: Program, e: SiteReviewHeld, v: int) -> Program:
     return with_review(p, e.cycle_id, held=0, mode=None, exception=False)
 
@@ -348,7 +356,8 @@ def _(p: Program, e: SiteReviewHeld, v: int) -> Program:
     ReviewSummaryIssued, by=only(Role.AFFILIATE_ADMIN, Role.REVIEWER), rests=lambda p, e: completed(p, e.cycle_id)
 )
 def _(p: Program, e: ReviewSummaryIssued, v: int) -> Program:
-    return with_review(p, e.cycle_id, summary=0, reply_until=None)
+    current = p.cycles[e.cycle_id].review.summary == v
+    return with_review(p, e.cycle_id, summary=0, reply_until=None) if current else p
 
 
 @stage.undo(
@@ -357,7 +366,8 @@ def _(p: Program, e: ReviewSummaryIssued, v: int) -> Program:
     rests=lambda p, e: completed(p, e.cycle_id),
 )
 def _(p: Program, e: ProgramResponseRecorded, v: int) -> Program:
-    return with_review(p, e.cycle_id, replied=0)
+    current = p.cycles[e.cycle_id].review.replied == v
+    return with_review(p, e.cycle_id, replied=0) if current else p
 
 
 @stage.undo(

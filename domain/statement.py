@@ -327,7 +327,7 @@ def reopen(p: Program, c: ReopenEvidence, ctx: Context) -> Outcomes:
     need(cycle.phase in (*reopenable, Phase.DECIDED), NOTHING_TO_REOPEN, phase=cycle.phase)
     need.settle()
     if ctx.actor.role is Role.REVIEWER:
-        reviewing(cycle, ctx)
+        reviewing(p, cycle, ctx)
     events: list[Outcome] = [EvidenceReopened(cycle_id=c.cycle_id, reason=c.reason)]
     if cycle.statement:
         voided = cycle.statement.statement_id

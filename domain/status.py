@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from domain.affiliate import Affiliate
 from domain.language import Context, Event, Kind, Need, Outcomes, ProgramCommand, Role, Stage, fact, found, refusal
 from domain.program import Holding, Program
-from domain.publishing import SCHEME_UNKNOWN
+from domain.publishing import SCHEME_ELSEWHERE, SCHEME_UNKNOWN, Scheme
 from domain.term import DATE_IN_FUTURE, last_valid
 from domain.values import Code, OrganisationName, Text, TextRef
 
@@ -116,11 +116,13 @@ def through(expires_on: date | None) -> str:
 def import_status(p: Program, c: ImportHistoricalStatus, ctx: Context) -> Outcomes:
     """An imported status lies before any decision made here, and is imported once."""
     affiliate: Affiliate = ctx.shelf.affiliate(p.listing.affiliate)
-    found(ctx.shelf.scheme(c.scheme), SCHEME_UNKNOWN, scheme=c.scheme)
+    scheme: Scheme = found(ctx.shelf.scheme(c.scheme), SCHEME_UNKNOWN, scheme=c.scheme)
     today = ctx.today(affiliate.timezone)
     mine = [h for h in p.holdings if h.scheme == c.scheme]
     decided = [h.effective_on for h in mine if h.provenance == "native"]
     need = Need()
+    own = scheme.affiliate == p.listing.affiliate
+    need(own, SCHEME_ELSEWHERE, scheme=c.scheme, owner=scheme.affiliate, affiliate=p.listing.affiliate)
     reversed_dates = c.valid_until is not None and c.valid_until <= c.valid_from
     need(not reversed_dates, DATES_REVERSED, since=c.valid_from, until=c.valid_until)
     since = c.valid_from

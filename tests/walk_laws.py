@@ -8,10 +8,12 @@ from datetime import date, timedelta
 from typing import Any
 
 from tests.small_policies import INSTRUMENT
-from tests.walk_story import COUNTING, Story, name, tell, undone, years
+from tests.walk_story import COUNTING, Story, earned, name, tell, undone, years
 
 Law = Callable[[list[Any], str, date], None]
 LAWS: dict[str, Law] = {}
+AT_END = {"dedicated", "expert", "partner", "model", "full"}
+"""The tiers that are granted when a cycle ends."""
 MOST_DEFERRALS = {"full": 2, "lean": 1, "southern": 1, "member": 2}
 
 
@@ -144,8 +146,11 @@ def _months(day: date, months: int) -> date:
 
 @_law("TierDenied")
 def a_denial_says_until_when_to_appeal(history: list[Any], person: str, today: date) -> None:
-    """Where the policy has a way of appeal, and what was missing."""
+    """Where the policy has a way of appeal, and what was missing; the cycle ends with it if nothing else is carried."""
     e = history[-1]
+    carried = earned(history[:-1], e.cycle_id, e.scheme, today) & AT_END
+    assert e.ends_cycle == (not carried), "a denial ends the cycle although a tier is carried, or the other way round"
+    assert e.tier not in _before(history).denied, "a tier was denied twice"
     assert (e.decided_on, e.decider) == (today, person)
     assert e.appeal_by == (today + timedelta(days=30) if e.scheme == "full" else None)
     assert e.missing

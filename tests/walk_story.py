@@ -58,6 +58,7 @@ class Story:
     proposed: Any = None
     """The statement asked for, its signature, and a receipt that waits for a second person."""
     deferrals: int = 0
+    denied: set[str] = field(default_factory=set)
 
     @property
     def plan_covers(self) -> bool:
@@ -102,7 +103,8 @@ def _add(s: Story, e: Any) -> None:
         case "EvidenceReopened":
             s.months = None
         case "TierDenied":
-            s.decided = True
+            s.decided = s.decided or e.ends_cycle
+            s.denied.add(e.tier)
         case "TierGranted":
             s.decided = s.decided or e.granted_at == "cycle_end"
         case _:

@@ -117,7 +117,7 @@ def _(w: Life) -> dict[str, Any]:
 
 @_fills(mou.DraftMou)
 def _(w: Life) -> dict[str, Any]:
-    further = w.rng.choice(((), (), ("national_body",), ("parent_org",)))
+    further = w.rng.choice(((), (), ("national_body",)))
     return {"template": "mou-1" if w.chance(0.95) else "mou-9", "further_parties": further}
 
 

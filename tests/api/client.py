@@ -41,7 +41,9 @@ class Client:
 
 
 def _at(path: str) -> str:
-    return path if path.startswith(("/healthz", "/readyz", "/metrics", "/openapi", "/api")) or path == "/" else API + path
+    return (
+        path if path.startswith(("/healthz", "/readyz", "/metrics", "/openapi", "/api")) or path == "/" else API + path
+    )
 
 
 def _headers(by: str | None, given: dict[str, str]) -> dict[str, str]:

@@ -1,9 +1,9 @@
 """The demonstration's world, told once a session; every test works on a copy of its own."""
 
 import shutil
-from collections.abc import Callable, Generator
-from copy import deepcopy
-from dataclasses import dataclass
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event, Thread
@@ -15,9 +15,9 @@ from psycopg import sql
 
 from api.app import create_app
 from api.demo import stories, world
+from api.demo.cast import STAR
 from api.demo.doors import LedgerDoor, StoryClock
 from api.demo.journey import Journey, journey
-from api.demo.cast import STAR
 from infra.database import EmbeddedServer, connect, create_schema
 from infra.settings import Settings
 from infra.wiring import Service, assemble
@@ -76,17 +76,14 @@ def told(postgres: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> 
 
 def opened(door: LedgerDoor) -> Journey:
     """A second Illinois program that has been let into the instrument and rated nothing."""
-    from dataclasses import replace
-
     second = replace(STAR, name="Prairie Fire Mentors", connector_ref="MC-20878")
     return journey(door, second).listed().requested().assisted().opened()
 
 
-@pytest.fixture
-def desk(told: Told, postgres: EmbeddedServer, tmp_path: Path) -> Generator[Desk]:
-    """A copy of the world for this test alone."""
+@contextmanager
+def opened_desk(told: Told, postgres: EmbeddedServer, folder: Path) -> Generator[Desk]:
+    """A copy of the world, gone at the end."""
     name = f"desk_{uuid4().hex[:12]}"
-    folder = tmp_path / "data"
     shutil.copytree(told.folder, folder)
     app, owner = create_schema(postgres, name, WORLD)
     clock = StoryClock(told.now)
@@ -100,9 +97,21 @@ def desk(told: Told, postgres: EmbeddedServer, tmp_path: Path) -> Generator[Desk
 
 
 def _copied(one: Journey, door: LedgerDoor) -> Journey:
-    from dataclasses import replace
+    return replace(one, door=door, documents=dict(one.documents), revisions=dict(one.revisions))
 
-    return replace(one, door=door, documents=dict(one.documents), revisions=deepcopy(one.revisions))
+
+@pytest.fixture
+def desk(told: Told, postgres: EmbeddedServer, tmp_path: Path) -> Generator[Desk]:
+    """A copy of the world for this test alone."""
+    with opened_desk(told, postgres, tmp_path / "data") as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def read_only(told: Told, postgres: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Generator[Desk]:
+    """A copy of the world for all tests that change nothing."""
+    with opened_desk(told, postgres, tmp_path_factory.mktemp("read") / "data") as opened:
+        yield opened
 
 
 @pytest.fixture
@@ -115,6 +124,3 @@ def projecting(desk: Desk) -> Generator[Desk]:
     stop.set()
     desk.service.projector.wake()
     thread.join(timeout=10)
-
-
-Person = Callable[[str], str]

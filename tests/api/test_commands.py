@@ -12,7 +12,7 @@ from tests.api.conftest import Desk
 RATING = {"item_id": "A1", "in_practice": "yes", "quality": 4}
 
 
-def rate(desk: Desk, client: Client, **more: object):  # noqa: ANN201
+def rate(desk: Desk, client: Client, **more: object):
     """The first rating of the open program, by its staff."""
     way = desk.journeys["open"]
     options = {k: more.pop(k) for k in ("headers", "preview") if k in more}
@@ -127,7 +127,9 @@ def test_a_body_that_cannot_be_read_is_one_problem(desk: Desk, name: str) -> Non
     content, status, expected = BAD_BODIES[name]
     way, head = desk.journeys["open"], desk.head
     headers = {"Content-Type": "application/json"}
-    answer = desk.client().send(f"/programs/{way.program_id}/rate-item", content, by=way.id_of("staff"), headers=headers)
+    answer = desk.client().send(
+        f"/programs/{way.program_id}/rate-item", content, by=way.id_of("staff"), headers=headers
+    )
     assert answer.status_code == status
     assert codes(answer) == expected
     assert desk.head == head
@@ -197,7 +199,9 @@ def test_affiliates_policies_and_instruments_have_their_commands(desk: Desk) -> 
     client = desk.client()
     administrator = desk.door.person("New Administrator")
     body = {"code": "wi", "name": "Wisconsin", "timezone": "America/Chicago", "jurisdictions": ["US-WI"]}
-    assert codes(client.post("/affiliates", {**body, "administrator": administrator}, by=administrator)) == ["NOT_AUTHORISED"]
+    assert codes(client.post("/affiliates", {**body, "administrator": administrator}, by=administrator)) == [
+        "NOT_AUTHORISED"
+    ]
     made = client.post("/affiliates", {**body, "administrator": administrator}, by="operator")
     assert (made.status_code, made.json()["affiliate_id"]) == (201, "wi")
     staff = {"person": desk.door.person("Rita Review"), "roles": ["reviewer"]}

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from domain.access import WithdrawFromCycle
 from domain.assessment import (
     AssessmentReturned,
     AssessmentSubmitted,
@@ -75,6 +76,10 @@ def returning(c: Case, *item_ids: str, days: int = 14) -> ReturnAssessment:
     due = c.today + timedelta(days)
     reason = words("Please say more.")
     return ReturnAssessment(cycle_id=c.cycle_id, item_ids=item_ids or (PLAIN,), reason=reason, respond_by=due)
+
+
+def leaving(c: Case) -> WithdrawFromCycle:
+    return WithdrawFromCycle(cycle_id=c.cycle_id, reason=words("Not now."))
 
 
 def revision(c: Case, item_id: str = PLAIN) -> int:
@@ -215,6 +220,15 @@ CHANGES = (rating, clearing, describing, submitting)
 def test_before_access_nothing_is_filled_in(change: Any) -> None:
     c = requested()
     given(c).when(LEAD, change(c)).refused("CYCLE_NOT_OPEN", phase=Phase.REQUESTED)
+    c.must(LEAD, leaving(c))
+    given(c).when(LEAD, change(c)).refused("CYCLE_NOT_OPEN", phase=Phase.WITHDRAWN)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_after_the_program_withdrew_nothing_is_filled_in(change: Any) -> None:
+    c = open_()
+    c.must(LEAD, leaving(c))
+    given(c).when(LEAD, change(c)).refused("ASSESSMENT_FROZEN", phase=Phase.WITHDRAWN)
 
 
 @pytest.mark.req("S1-14")
@@ -373,7 +387,7 @@ def test_the_answer_is_due_today_at_the_earliest() -> None:
     given(c).when(ADMIN, returning(c, days=0)).then(AssessmentReturned)
 
 
-@pytest.mark.parametrize("situation", [open_, planned, granted])
+@pytest.mark.parametrize("situation", [requested, open_, planned, granted])
 def test_only_what_was_handed_in_and_is_not_planned_yet_returns(situation: Any) -> None:
     c = situation()
     given(c).when(ADMIN, returning(c, days=-1)).refused("NOT_SUBMITTED", "RESPOND_BY_PASSED", phase=c.cycle.phase)

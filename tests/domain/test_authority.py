@@ -158,6 +158,21 @@ def test_whoever_left_the_staff_has_no_part_in_it() -> None:
     given(c).when(REVIEWER, declaring(c)).refused("NOT_AUTHORISED", held=["public"])
 
 
+@pytest.mark.req("A26")
+def test_whoever_acts_for_a_program_takes_no_part_of_the_affiliates_in_it() -> None:
+    c = open_()
+    c.world.must(ADMIN, "north", AppointStaff(person=STAFF, roles=("affiliate_admin", "reviewer", "decider")))
+    given(c).when(STAFF, declaring(c)).refused("NOT_AUTHORISED", held=["program_staff", "public"])
+    c.must(LEAD, RemoveRepresentative(person=STAFF))
+    assert acting(c, STAFF, declaring(c)).role is Role.REVIEWER
+
+
+@pytest.mark.req("A26")
+def test_nor_does_a_decider_of_the_delegate() -> None:
+    c = open_(scheme="southern").must(LEAD, AppointRepresentative(person=DECIDER, role="program_staff"))
+    given(c).when(DECIDER, declaring(c)).refused("NOT_AUTHORISED", held=["program_staff", "public"])
+
+
 def test_a_part_in_one_program_is_none_in_another() -> None:
     c = listed()
     other = Case(c.world, {}, program_id="prog2")

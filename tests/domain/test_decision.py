@@ -9,6 +9,8 @@ from msgspec.structs import replace
 from domain import decide
 from domain.access import WithdrawFromCycle
 from domain.admission import AcceptMembershipApplication
+from domain.assistance import AssignTaProvider
+from domain.correction import WithdrawAct
 from domain.decision import (
     DecideTier,
     DeferDecision,
@@ -18,19 +20,20 @@ from domain.decision import (
     TierGranted,
 )
 from domain.evidence import TierEligibilityEvaluated
-from domain.impartiality import AssignDecider, AssignReviewer, DeclareConflict
+from domain.impartiality import AssignDecider, DeclareConflict
 from domain.language import Refusal
 from domain.membership import MembershipApplicationAccepted, SubmitMembershipApplication
 from domain.program import Phase
+from domain.statement import StatementOfAccuracyReceived
 from domain.status import ImportHistoricalStatus, standing
 from domain.term import add
 from tests.small_policies import LEAN, MEMBER
 from tests.small_world import (
     ADMIN,
-    BOTH,
     DECIDER,
     DECIDER2,
     LEAD,
+    NATIONAL,
     NO,
     OPERATOR,
     SOUTH,
@@ -271,11 +274,10 @@ class TestWhatEveryDecisionNeeds:
         given(c).when(DECIDER, ASKED[name](c)).refused("NOT_THE_DECIDER", decider=None)
 
     @pytest.mark.req("A26")
-    def test_a_person_who_did_not_review_meanwhile(self, name: str) -> None:
-        c = with_decider(submitted(scheme="lean", reviewer=BOTH), BOTH)
-        c.must(ADMIN, AssignReviewer(cycle_id=c.cycle_id, person=BOTH))
-        resumed_to_review(c)
-        given(c).when(BOTH, ASKED[name](c, "model")).refused("DECIDER_NOT_INDEPENDENT", person=BOTH, part="reviewer")
+    def test_a_person_who_did_not_coach_the_program_meanwhile(self, name: str) -> None:
+        c = decidable(attested, waived=("ta_provider_assigned", "needs_assessment_completed", "mou_executed"), **WEAK)
+        c.must(NATIONAL, AssignTaProvider(ta_id=c.ta_id, affiliate="north", consultant=DECIDER))
+        given(c).when(DECIDER, ASKED[name](c)).refused("DECIDER_NOT_INDEPENDENT", part="assistance consultant")
 
     @pytest.mark.req("A26")
     def test_a_person_without_conflict(self, name: str) -> None:
@@ -292,13 +294,6 @@ class TestWhatEveryDecisionNeeds:
             "REVIEW_NOT_COMPLETE", "STATEMENT_NOT_RECEIVED", "NOT_THE_DECIDER", "CONFLICT_UNDECLARED"
         )
         given(c).when(ADMIN, ASKED[name](c)).refused("NOT_AUTHORISED")
-
-
-def resumed_to_review(c: Case) -> None:
-    """The assigned reviewer does everything up to the completed review."""
-    for step in STEPS[9:12]:
-        step(c)
-    assert c.cycle.phase is Phase.REVIEWED
 
 
 class TestOnTheWay:
@@ -387,19 +382,47 @@ def finish(c: Case) -> None:
 class TestDenying:
     """What the evidence does not carry can be denied, with what was missing."""
 
-    @pytest.mark.req("M18")
     def test_the_program_learns_what_was_missing_and_until_when_it_may_appeal(self) -> None:
-        c = decider_named(**WEAK)
+        c = decidable(attested, scheme="member", answers={"A1": NO, "A2": NO, "C5": NO})
         v = c.p.version
-        given(c).when(DECIDER, denial(c)).then(
+        given(c).when(DECIDER, denial(c, "full")).then(
             TierEligibilityEvaluated, TierDenied,
-            cycle_id=c.cycle_id, tier="expert", missing=("C5", "A1"), decided_on=c.today, zone="America/Chicago",
-            appeal_by=c.today + timedelta(days=30), decider=DECIDER, reasons=WHY,
+            cycle_id=c.cycle_id, tier="full", missing=("A1", "A2", "C5"), decided_on=c.today, zone="America/Chicago",
+            appeal_by=None, decider=DECIDER, reasons=WHY, ends_cycle=True,
         )  # fmt: skip
         assert c.cycle.phase is Phase.DECIDED
-        (decision,) = c.p.decisions.values()
+        decision = list(c.p.decisions.values())[-1]
         assert (decision.outcome, decision.version, decision.evaluation) == ("denied", v + 2, v + 1)
-        assert c.p.holdings == ()
+        assert [h.tier for h in c.p.holdings] == ["affiliate"]
+
+    @pytest.mark.req("S1-18", "S0-05")
+    def test_what_the_evidence_carries_below_it_is_still_to_be_granted(self) -> None:
+        c = decider_named(**WEAK)
+        given(c).when(DECIDER, denial(c)).then(
+            TierEligibilityEvaluated, TierDenied,
+            tier="expert", missing=("C5", "A1"), appeal_by=c.today + timedelta(days=30), ends_cycle=False,
+        )  # fmt: skip
+        assert c.cycle.phase is Phase.ATTESTED
+        given(c).when(DECIDER, denial(c)).refused("ALREADY_DENIED", tier="Expert")
+        given(c).when(DECIDER, grant(c, "dedicated")).then(TierEligibilityEvaluated, TierGranted)
+        assert c.cycle.phase is Phase.DECIDED
+        assert [d.outcome for d in c.p.decisions.values()] == ["denied", "granted"]
+
+    def test_a_denial_of_an_earlier_cycle_is_none_of_this_one(self) -> None:
+        c = decider_named(**WEAK)
+        c.must(DECIDER, denial(c), grant(c))
+        c.world.later(days=3 * 365)
+        decider_named.again(c, kind="renewal")
+        given(c).when(DECIDER, denial(c)).then(TierEligibilityEvaluated, TierDenied)
+
+    @pytest.mark.req("M2")
+    def test_a_denial_rests_on_its_evidence(self) -> None:
+        c = decider_named(**WEAK)
+        received = next(v for v, e in enumerate(c.events, start=1) if isinstance(e, StatementOfAccuracyReceived))
+        c.must(DECIDER, denial(c))
+        assert c.refused(ADMIN, WithdrawAct(version=received, ground="other_error", explanation=WHY)) == (
+            "RESTED_UPON",
+        )
 
     def test_without_adverse_rules_the_policy_knows_no_appeal(self) -> None:
         c = decider_named(scheme="lean")
@@ -437,7 +460,6 @@ class TestDeferring:
         c = decider_named()
         given(c).when(DECIDER, deferral(c, days)).refused("DEFERRED_TOO_LONG", latest=c.today + timedelta(days=90))
 
-    @pytest.mark.req("M18")
     def test_not_more_often_than_the_policy_allows(self) -> None:
         c = decider_named()
         for number in (1, 2):

@@ -309,7 +309,7 @@ class TestSuccession:
     @pytest.mark.req("M7")
     def test_the_successor_adopts_some_and_redoes_the_rest(self) -> None:
         c = succeeded(determined(), REVIEWER2)
-        given(c).when(REVIEWER2, adoption(c, "A1", "A2")).then(
+        given(c).when(REVIEWER2, adoption(c, "A1", "A2", "A1")).then(
             DeterminationsAdopted, item_ids=("A1", "A2"), reviewer=REVIEWER2
         )
         assert undetermined(c.cycle, INSTRUMENT) == list(ITEMS[2:])

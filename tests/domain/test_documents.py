@@ -199,7 +199,8 @@ def test_a_document_replaces_another_that_is_linked_in_this_cycle() -> None:
     hand_in(c, "doc3")
     given(c).when(STAFF, replacing(c, "doc3")).refused("NOT_LINKED", document_id="doc3", item_id="any")
     given(c).when(STAFF, replacing(c, "phantom")).refused("DOCUMENT_UNKNOWN", document_id="phantom")
-    given(c).when(STAFF, replacing(c, "doc1", "doc1")).refused("SAME_DOCUMENT", document_id="doc1")
+    for same in ("doc1", "doc3"):
+        given(c).when(STAFF, replacing(c, same, same)).refused("SAME_DOCUMENT", document_id=same)
 
 
 @pytest.mark.parametrize("document_id", UNUSABLE)

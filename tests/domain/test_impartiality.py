@@ -8,6 +8,7 @@ import pytest
 from domain.access import WithdrawFromCycle
 from domain.affiliate import AppointStaff, DelegateDecisions, RecordStaffDeparture
 from domain.assessment import ReturnAssessment, SubmitAssessment
+from domain.determination import ConfirmItems, ItemsConfirmed
 from domain.impartiality import (
     AssignDecider,
     AssignReviewer,
@@ -157,6 +158,12 @@ class TestAssigningAReviewer:
         assert c.cycle.phase is Phase.UNDER_REVIEW
 
     @pytest.mark.req("A26")
+    def test_who_was_named_to_decide_does_not_review(self) -> None:
+        c = declared(submitted(), BOTH)
+        c.must(ADMIN, decider(c, BOTH))
+        given(c).when(ADMIN, reviewer(c, BOTH)).refused("NAMED_TO_DECIDE", person=BOTH)
+
+    @pytest.mark.req("A26")
     def test_silence_is_no_declaration(self) -> None:
         c = submitted()
         given(c).when(ADMIN, reviewer(c, REVIEWER)).refused("CONFLICT_UNDECLARED", person=REVIEWER)
@@ -189,6 +196,18 @@ class TestAssigningAReviewer:
         given(c).when(ADMIN, reviewer(c, FORMER)).refused("CONFLICTED")
         c.world.later(days=1)
         given(c).when(ADMIN, reviewer(c, FORMER)).then(ReviewerAssigned, person=FORMER)
+
+    @pytest.mark.req("A26")
+    def test_a_reviewer_who_worked_for_the_program_meanwhile_reviews_it_no_more(self) -> None:
+        c = under_review()
+        c.world.must(ADMIN, "north", RecordStaffDeparture(person=REVIEWER))
+        c.must(LEAD, AppointRepresentative(person=REVIEWER, role="program_staff"))
+        c.must(LEAD, RemoveRepresentative(person=REVIEWER))
+        c.world.must(ADMIN, "north", AppointStaff(person=REVIEWER, roles=("reviewer",)))
+        confirmed = ConfirmItems(cycle_id=c.cycle_id, item_ids=("A1",))
+        given(c).when(REVIEWER, confirmed).refused("CONFLICTED", person=REVIEWER)
+        c.world.later(days=731)
+        given(c).when(REVIEWER, confirmed).then(ItemsConfirmed)
 
     def test_everything_that_speaks_against_it_is_named(self) -> None:
         c = declared(reviewed(), DECIDER, "family")

@@ -295,7 +295,7 @@ class TestProposing:
         c = with_a_goal("A2", scheme="member", **GAPS)
         given(c).when(LEAD, proposal(c)).then(ImprovementPlanProposed)
 
-    @pytest.mark.req("A15", "S0-04", "S3-05")
+    @pytest.mark.req("S0-04", "S3-05")
     @pytest.mark.parametrize("off", [-1, 1])
     def test_for_exactly_the_months_that_the_policy_wants(self, off: int) -> None:
         c = with_a_goal()

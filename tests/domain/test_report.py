@@ -1,6 +1,6 @@
 """The report of the results: strengths and improvement areas alike, shared by the program alone (S0-07, S1-19, S2-03)."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -114,8 +114,8 @@ class TestIssuing:
         assert (report.cycle_id, report.version, report.shares) == (c.cycle_id, c.p.version, {})
 
     def test_after_a_denial(self) -> None:
-        c = decider_named(answers={"C5": NO})
-        c.must(DECIDER, DenyTier(cycle_id=c.cycle_id, tier="expert", reasons=words("C5 is not in place.")))
+        c = decider_named(scheme="member", answers={"A1": NO, "A2": NO, "C5": NO})
+        c.must(DECIDER, DenyTier(cycle_id=c.cycle_id, tier="full", reasons=words("Too little is in place.")))
         given(c).when(ADMIN, IssueReport(cycle_id=c.cycle_id)).then(AssessmentReportIssued)
 
     def test_its_digest_follows_from_the_results(self) -> None:
@@ -162,7 +162,7 @@ class TestSharing:
         given(c).when(LEAD, share(c, audience, days)).then(
             AssessmentReportShared, report_id=report_id(c), audience=audience, until=until
         )
-        assert c.p.reports[report_id(c)].shares == {audience: c.p.version}
+        assert c.p.reports[report_id(c)].shares == {audience: until or date.max}
 
     def test_the_affiliate_does_not(self) -> None:
         c = issued()

@@ -437,10 +437,17 @@ class TestWithdrawal:
         other = REVIEWER if person in (LEAD, ADMIN) else LEAD
         given(c).when(other, undo(c, event)).refused("NOT_YOURS_TO_WITHDRAW")
 
-    @pytest.mark.parametrize("event", [SiteReviewHeld, ReviewSummaryIssued, ProgramResponseRecorded])
-    def test_a_completed_review_rests_on_what_led_to_it(self, event: type[Event]) -> None:
+    @pytest.mark.parametrize(
+        ("event", "what"),
+        [
+            (SiteReviewHeld, ["completed_review", "adopted_plan"]),
+            (ReviewSummaryIssued, ["completed_review"]),
+            (ProgramResponseRecorded, ["completed_review"]),
+        ],
+    )
+    def test_a_completed_review_rests_on_what_led_to_it(self, event: type[Event], what: list[str]) -> None:
         c = reviewed(scheme="member")
-        given(c).when(ADMIN, undo(c, event)).refused("RESTED_UPON", what=["completed_review"])
+        given(c).when(ADMIN, undo(c, event)).refused("RESTED_UPON", what=what)
 
     def test_also_on_the_finding(self) -> None:
         c = reviewed(scheme="lean", findings=("identified",))
@@ -478,4 +485,4 @@ class TestWithdrawal:
 
     def test_an_adopted_plan_rests_on_the_visit(self) -> None:
         c = planned()
-        assert c.refused(REVIEWER, undo(c, SiteReviewHeld)) == ("RESTED_UPON",)
+        given(c).when(REVIEWER, undo(c, SiteReviewHeld)).refused("RESTED_UPON", what=["adopted_plan"])

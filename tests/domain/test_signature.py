@@ -123,8 +123,8 @@ def test_a_spoken_signature_is_recorded_with_its_witness() -> None:
 
 @pytest.mark.req("M3")
 def test_each_party_may_sign_on_paper() -> None:
-    c = drafted("national_body", "parent_org")
-    for party, signatory in (("affiliate", ADMIN2), ("national_body", NATIONAL), ("parent_org", LEAD)):
+    c = drafted("national_body")
+    for party, signatory in (("affiliate", ADMIN2), ("national_body", NATIONAL), ("program", LEAD)):
         given(c).when(ADMIN, on_paper(c, party=party, signatory=signatory)).then(MouSigned, party=party)
 
 

@@ -50,7 +50,7 @@ def on(day: str, *holdings: Holding) -> str:
 class TestOneTerm:
     """Half-open: the first day counts, the day of the end does not."""
 
-    @pytest.mark.req("S0-24", "A2", "A1")
+    @pytest.mark.req("S0-24", "A2", "A1", "H10")
     @pytest.mark.parametrize(
         ("day", "status"),
         [
@@ -77,6 +77,14 @@ class TestOneTerm:
         term = held("full", "2028-02-29", until.isoformat())
         assert on("2031-02-27", term) == "active full"
         assert on("2031-02-28", term) == "expired full"
+
+    @pytest.mark.req("A15")
+    def test_the_end_of_the_plan_ends_no_status(self) -> None:
+        c = granted()
+        assert c.cycle.plan is not None
+        assert c.cycle.plan.ends_on is not None
+        after = c.cycle.plan.ends_on + DAY
+        assert standing(c.p.holdings, "full", after).status == "active"
 
     @pytest.mark.req("M22")
     def test_its_end_is_said_as_its_last_valid_day(self) -> None:
@@ -151,7 +159,7 @@ class TestSupersession:
         assert told(*three) == ["affiliate 2026-01-01..2026-07-01", "full 2026-07-01.."]
 
 
-@pytest.mark.req("A24")
+@pytest.mark.req("A24", "H10")
 class TestTransitional:
     """A tier held to its limit falls back to the tier held before, by the date alone."""
 
@@ -251,6 +259,7 @@ class TestImporting:
             ({"since": -100, "until": -101}, "DATES_REVERSED"),
             ({"since": 1, "until": None}, "DATE_IN_FUTURE"),
             ({"scheme": "none"}, "SCHEME_UNKNOWN"),
+            ({"scheme": "southern"}, "SCHEME_ELSEWHERE"),
         ],
     )
     def test_what_cannot_be_imported(self, more: dict[str, Any], code: str) -> None:

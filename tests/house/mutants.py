@@ -146,9 +146,8 @@ def _passes(tests: list[str], place: Path, *, fresh: bool) -> bool:
 
 def _copy_to(place: Path) -> Path:
     for file in files():
-        if file.parts[0] in ("domain", "tests", "pyproject.toml"):
-            (place / file).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / file, place / file)
+        (place / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / file, place / file)
     return place
 
 

@@ -340,9 +340,7 @@ def rests_on_visit(p: Program, cycle_id: str) -> list[str]:
 
 def decided(p: Program, cycle_id: str) -> list[str]:
     """The decisions of a cycle, where they rest on an act of it."""
-    cycle = p.cycles[cycle_id]
-    ended = cycle.phase in (Phase.DECIDED, Phase.DEFERRED) or cycle.interim
-    return ["decision"] if ended else []
+    return ["decision"] if any(d.cycle_id == cycle_id for d in p.decisions.values()) else []
 
 
 @stage.undo(

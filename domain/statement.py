@@ -323,8 +323,10 @@ def reopen(p: Program, c: ReopenEvidence, ctx: Context) -> Outcomes:
     cycle = cycle_of(p, c.cycle_id)
     reopenable = (Phase.REVIEWED, Phase.ATTESTATION_PENDING, Phase.ATTESTED, Phase.DEFERRED)
     need = Need()
-    need(cycle.phase is not Phase.DECIDED, ALREADY_DECIDED)
-    need(cycle.phase in (*reopenable, Phase.DECIDED), NOTHING_TO_REOPEN, phase=cycle.phase)
+    denied = any(d.cycle_id == cycle.cycle_id and d.outcome == "denied" for d in p.decisions.values())
+    decided_on = denied or cycle.phase is Phase.DECIDED
+    need(not decided_on, ALREADY_DECIDED)
+    need(decided_on or cycle.phase in reopenable, NOTHING_TO_REOPEN, phase=cycle.phase)
     need.settle()
     if ctx.actor.role is Role.REVIEWER:
         reviewing(p, cycle, ctx)

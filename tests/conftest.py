@@ -6,6 +6,7 @@ from collections.abc import Generator
 from pathlib import Path
 from uuid import uuid4
 
+import hypothesis
 import psycopg
 import pytest
 from psycopg import sql
@@ -17,6 +18,10 @@ from infra.recorder import LedgerRecorder
 from infra.vault import Vault
 
 TEMPLATE = "nqms_template"
+
+# The same examples each time: a test run says something about the code, not about the day.
+hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("same")
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,8 @@
 import json
 import re
 from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,7 +26,7 @@ PUBLIC = (
 )
 
 
-def one(desk: Desk, name: str, **asked: str) -> dict[str, object]:
+def one(desk: Desk, name: str, **asked: str) -> dict[str, Any]:
     """A program as the directory shows it."""
     answer = desk.client().get(f"/partners/{desk.journeys[name].program_id}", **asked)
     assert answer.status_code == 200, answer.text
@@ -221,8 +223,6 @@ def test_a_policy_says_what_each_tier_asks_and_where_that_comes_from(read_only: 
 @pytest.mark.req("H7")
 def test_bodies_are_handed_in_and_published_by_their_hash(desk: Desk) -> None:
     client, administrator = desk.client(), desk.journeys["lake"].id_of("administrator")
-    from pathlib import Path
-
     text = Path("domain/policy/library/MN-QP-2.yaml").read_bytes()
     broken = text.replace(b"version:", b"versoin:", 1) + b"\ntiers: 5\nnosuch: 1\n"
     head = desk.head

@@ -67,12 +67,11 @@ def test_an_evaluation_survives_being_stored(policy: int, facts: int) -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(SEEDS, SEEDS, st.sampled_from(FEW.ids), st.integers(1, 5))
-def test_one_more_practice_in_place_never_makes_a_tier_false(policy: int, facts: int, item: str, quality: int) -> None:
+@given(SEEDS, SEEDS, st.sampled_from(FEW.ids))
+def test_one_more_practice_in_place_never_makes_a_tier_false(policy: int, facts: int, item: str) -> None:
     made, before = load(variant(policy)), some_program(facts)
-    held = before.practices.get(item)
-    at_least = max(quality, held.quality or 1 if held else 1)
-    better = {**before.practices, item: Practice("in_practice", at_least, (99,))}
+    # At the highest quality: one that nobody had ruled on may well turn out to be done too poorly for a tier.
+    better = {**before.practices, item: Practice("in_practice", 5, (99,))}
     after = msgspec.structs.replace(before, practices=better)
     order = ("false", "unknown", "true")
     for tier in made.tiers:

@@ -86,11 +86,17 @@ def do(
         said = Disclosure(service.vault).told([event.sentence() for event in done.events])
     if form is Format.JSON:
         say_json(told)
-        return
+    else:
+        _tell(told, said)
+
+
+def _tell(told: dict[str, Any], said: list[str]) -> None:
+    """What a command did, a line for each event."""
     for n, sentence in enumerate(said):
         say(f"{told['first_version'] + n:5}  {sentence}")
-    recorded = "nothing was recorded: a preview" if preview else f"recorded at position {done.position}"
-    say(f"{done.subject} is at version {done.version}; {recorded if done.events else 'nothing changed'}")
+    recorded = "nothing was recorded: a preview" if told["preview"] else f"recorded at position {told['position']}"
+    subject = next(value for name, value in told.items() if name.endswith("_id"))
+    say(f"{subject} is at version {told['version']}; {recorded if said else 'nothing changed'}")
 
 
 def _subject(service: Service, command: type[Command], subject: str) -> str:

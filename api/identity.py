@@ -20,7 +20,6 @@ STANDING = "X-NQMS-Standing"
 STANDINGS = {role.value: role for role in (Role.OPERATOR, Role.CLOCK)}
 """Parts that stand in no register and may be claimed by the header."""
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
-_HERE = {"localhost", "127.0.0.1", "[::1]", "testserver"}
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ def from_here(request: Request) -> bool:
     client = request.client.host if request.client else ""
     proxied = any(name in request.headers for name in _FORWARDED)
     host = re.sub(r":\d+$", "", request.headers.get("host", ""))
-    return is_loopback(client) and not proxied and host in _HERE
+    return is_loopback(client) and not proxied and is_loopback(host)
 
 
 def demonstration(request: Request) -> None:

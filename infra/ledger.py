@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from threading import RLock
 from typing import Any
 from uuid import UUID, uuid4, uuid5
 
@@ -89,6 +90,7 @@ class Ledger:
         self.now: Callable[[], datetime] = clock or (lambda: datetime.now(UTC))
         self._catalogue = Catalogue(recorder)
         self._bodies = Bodies(recorder)
+        self._turns = tuple(RLock() for _ in range(64))
 
     # --- reading --------------------------------------------------------------------------------------------------
 
@@ -146,7 +148,16 @@ class Ledger:
             state, decided, _ = self._decide(request)
             version = state.version + len(decided.events)
             return Executed(subject, version, None, state.version + 1, decided.events, preview=True)
-        return self._carry_out(request)
+        # Commands on one stream go one after another here; other processes are met by deciding again.
+        with self._turns[hash(request.stream) % len(self._turns)]:
+            try:
+                return self._carry_out(request)
+            except (Refused, StaleVersion):
+                # The same command may have been carried out while this one waited: then its answer is the answer.
+                known = self.recorder.command(command_id)
+                if known is None:
+                    raise
+                return self._answered(known, digest)
 
     def _answered(self, known: CommandRow, digest: bytes) -> Executed:
         """The answer that was given before: the same numbers, the same events."""

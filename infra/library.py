@@ -44,7 +44,7 @@ class Body:
 def parse(text: str, origin: str) -> dict[str, Any]:
     """The mapping that a YAML document holds. FileFaults with the line where it is no YAML."""
     try:
-        document = yaml.load(text, Loader=_Loader)  # noqa: S506  # both loaders are the safe one
+        document = yaml.load(text, Loader=_Loader)  # both loaders are the safe one
     except yaml.YAMLError as error:
         raise FileFaults([f"{origin}: this is no YAML: {error}"]) from None
     if not isinstance(document, dict):

@@ -4,12 +4,17 @@ import json
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event, Thread
 
+import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 from typer.testing import CliRunner, Result
 
 from api import cli_session
 from api.cli import app
+from consumers import project
+from infra.database import EmbeddedServer
 from infra.wiring import Service
 from tests.api.conftest import Desk
 
@@ -132,6 +137,23 @@ def test_verify_names_what_is_not_as_it_was(nqms: Shell) -> None:
     assert desk.journeys["lake"].program_id in said
     assert "city" in said
     assert f"{document}: " in said
+
+
+@pytest.mark.req("H11")
+def test_verify_finds_a_changed_row_and_the_decision_that_rested_on_it(nqms: Shell, postgres: EmbeddedServer) -> None:
+    desk = nqms.desk
+    history = desk.service.ledger.history("program", desk.journeys["lake"].program_id)
+    rated = next(r for r in history if r.type == "ItemRated.v1")
+    name = conninfo_to_dict(desk.service.database.app_dsn)["dbname"]
+    with psycopg.connect(postgres.dsn(database=str(name)), autocommit=True) as superuser:
+        superuser.execute("ALTER TABLE ledger.events DISABLE TRIGGER append_only")
+        changed = (
+            """UPDATE ledger.events SET state = replace(state, '"quality":4', '"quality":1') WHERE position = %s"""
+        )
+        superuser.execute(changed, (rated.position,))
+    said = nqms("verify", code=1).stdout
+    assert f"position {rated.position} " in said
+    assert "derived again, these differ" in said
 
 
 def test_rebuild_mends_a_read_model(nqms: Shell) -> None:
@@ -287,3 +309,15 @@ def test_settings_are_printed_without_secrets(monkeypatch: pytest.MonkeyPatch) -
     wrong = CliRunner().invoke(app, ["config"])
     assert wrong.exit_code == 2
     assert "NQMS_LISTEN" in wrong.stderr
+
+
+def test_the_loop_that_keeps_the_read_models(desk: Desk) -> None:
+    stopping = Event()
+    thread = Thread(target=project.run, args=(desk.service, stopping))
+    thread.start()
+    desk.journeys["open"].rate("A1", "yes", 4)
+    assert desk.service.projector.wait_for(desk.head, 10)
+    stopping.set()
+    desk.service.projector.wake()
+    thread.join(timeout=10)
+    assert not thread.is_alive()

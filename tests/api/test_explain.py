@@ -16,6 +16,7 @@ from api.explain_text import text
 from api.plain import plain
 from api.proof import Explanation, Proof
 from domain.term import last_valid
+from infra.library import policy, shipped_instruments, shipped_policies
 from tests.api.conftest import Desk
 
 ITEM = re.compile(r"\b[A-N]\d{1,2}\b")
@@ -217,6 +218,31 @@ def test_an_imported_status_is_attested_and_not_derived(desk: Desk) -> None:
     assert "through 2029-12-31" in found.answer
     assert [e.type for e in found.events] == ["HistoricalStatusImported.v1"]
     assert found.decision is None
+
+
+@pytest.mark.req("H7", "M17")
+def test_a_new_version_of_a_policy_leaves_earlier_decisions_as_they_were(desk: Desk) -> None:
+    before = plain(why(desk, "lake"))
+    desk.door.pass_days(1)
+    document = {**shipped_policies()["MN-QP@1"], "version": "1.5", "replaces": "MN-QP@1", "vectors": []}
+    document["tiers"] = [dict(tier) for tier in document["tiers"]]
+    practices = {"set": "all_counting", "min_share": 100, "min_quality": 2}
+    document["tiers"][1]["when"] = {
+        "all": [{"tier": "dedicated", "basis": "seed/S0:9"}, {"practices_in_place": practices, "basis": "proposal"}]
+    }
+    _, body = policy(document, "test", shipped_instruments().values())
+    sha256 = desk.door.publish("policy", body.content)
+    version = {"policy_version": "1.5", "sha256": sha256, "effective_from": desk.door.today.isoformat()}
+    desk.door.operate("mn-qp", "PublishPolicyVersion", **version)
+    after = plain(why(desk, "lake"))
+    assert after["decision"]["policy"] == "MN-QP version 1"
+    assert after["decision"]["same_when_rederived"] is True
+    assert {**after, "on": ""} == {**before, "on": ""}
+    program = replace(LAKE, name="Amber Cove Mentors", connector_ref="MC-779")
+    way = journey(desk.door, program).listed().requested().assisted().opened()
+    access = desk.service.ledger.load("program", way.program_id).cycles[way.cycle_id].access
+    assert access is not None
+    assert access.policy.version == "1.5"
 
 
 def test_over_http_in_words_for_those_entitled(read_only: Desk) -> None:

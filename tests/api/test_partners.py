@@ -133,6 +133,7 @@ def test_an_answer_is_kept_until_something_changes(desk: Desk) -> None:
     assert client.get("/partners", headers=fresh).status_code == 200, "another position"
 
 
+@pytest.mark.req("M20")
 def test_no_answer_is_kept_past_the_next_change(desk: Desk) -> None:
     client = desk.client()
     change = client.get("/partners").json()["next_change_at"]
@@ -218,6 +219,40 @@ def test_a_policy_says_what_each_tier_asks_and_where_that_comes_from(read_only: 
         "mn-qp",
     ]
     assert codes(client.get("/policies/mn-qp/9")) == ["NOT_FOUND"]
+
+
+BENEFITS = {
+    "mn-qp/dedicated": [
+        "priority_listing", "recognition", "tools_and_resources", "funding_access", "award_priority", "discounts",
+        "event_invitations", "business_connections", "support_letter", "networking", "early_news",
+    ],
+    "mn-qp/expert": ["highest_listing", "policy_advocacy", "committee_or_board", "media_promotion"],
+    "mmp-qbm/affiliate": [
+        "calendar_trainings", "mentor_referrals", "recruitment_campaigns", "match_tickets", "ambassador_host",
+        "tap_assistance", "training_discount", "directory_listing",
+    ],
+    "mmp-qbm/associate_partner": ["financial_resources", "match_ticket_priority"],
+    "mmp-qbm/partner": ["training_vouchers"],
+}  # fmt: skip
+"""What each tier adds to the one below it; QBM's first entry is open to everybody."""
+
+
+@pytest.mark.req("S0-08", "S0-13", "S0-19", "S0-22", "S4-03", "S4-05", "S4-10", "M20", "A21", "A22")
+@pytest.mark.parametrize(("scheme", "version"), [("mn-qp", "1"), ("mmp-qbm", "2014.1")])
+def test_what_each_tier_brings_is_public(read_only: Desk, scheme: str, version: str) -> None:
+    told = read_only.client().get(f"/policies/{scheme}/{version}").json()
+    reached: list[str] = []
+    for tier in told["tiers"]:
+        reached += BENEFITS[tier["qualified"]]
+        assert [b["code"] for b in tier["benefits"]] == reached
+    flags = {b["code"]: b["flags"] for tier in told["tiers"] for b in tier["benefits"]}
+    if scheme == "mn-qp":
+        assert flags["funding_access"] == ["when_available"]
+        assert flags["discounts"] == ["discretionary", "subject_to_change"]
+        assert flags["support_letter"] == ["on_request"]
+    else:
+        vouchers = told["tiers"][2]["benefits"][-1]
+        assert (vouchers["count"], vouchers["per"], vouchers["basis"]) == (4, "P1Y", "seed/S4:22+proposal")
 
 
 @pytest.mark.req("H7")

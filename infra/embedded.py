@@ -372,7 +372,10 @@ class EmbeddedServer:
             if self._ended(pid, wait):
                 break
         if self._child is not None:
-            self._child.poll()
+            try:
+                self._child.wait(10.0)  # its command line may be gone a moment before it is
+            except subprocess.TimeoutExpired:
+                _left_to_others.append(self._child)
             self._child = None
         if len(lines) > 4:
             remove_temporary(Path(lines[4]))

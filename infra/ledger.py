@@ -148,16 +148,19 @@ class Ledger:
             state, decided, _ = self._decide(request)
             version = state.version + len(decided.events)
             return Executed(subject, version, None, state.version + 1, decided.events, preview=True)
-        # Commands on one stream go one after another here; other processes are met by deciding again.
+        return self._in_turn(request)
+
+    def _in_turn(self, request: _Request) -> Executed:
+        """Commands on one stream go one after another here; other processes are met by deciding again."""
         with self._turns[hash(request.stream) % len(self._turns)]:
             try:
                 return self._carry_out(request)
             except (Refused, StaleVersion):
                 # The same command may have been carried out while this one waited: then its answer is the answer.
-                known = self.recorder.command(command_id)
+                known = self.recorder.command(request.command_id)
                 if known is None:
                     raise
-                return self._answered(known, digest)
+                return self._answered(known, request.request_sha256)
 
     def _answered(self, known: CommandRow, digest: bytes) -> Executed:
         """The answer that was given before: the same numbers, the same events."""

@@ -5,6 +5,8 @@ Examples come from random walks. What is in the folder is never edited: it stand
 
 from pathlib import Path
 
+from rich.console import Console
+
 from domain import EVENTS
 from domain.opening import LedgerOpened
 from infra.mapper import encode
@@ -40,4 +42,4 @@ def collect() -> list[str]:
 
 
 if __name__ == "__main__":
-    print("no walk came across:", collect() or "nothing")
+    Console().print("no walk came across:", collect() or "nothing")

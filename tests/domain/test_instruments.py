@@ -125,7 +125,7 @@ def test_help_and_resources_are_found_by_section(instrument: Instrument) -> None
     assert all(len(area.resources) >= 4 for area in sub_areas(instrument))
 
 
-@pytest.mark.req("S1-03")
+@pytest.mark.req("S1-03", "S4-18")
 @each_instrument
 def test_a_program_can_judge_its_readiness_from_the_faq(instrument: Instrument) -> None:
     assert 5 <= len(instrument.readiness) <= 8

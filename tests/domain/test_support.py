@@ -88,7 +88,7 @@ def test_a_question_is_answered_once() -> None:
     given(c).when(ADMIN, answering("imaginary")).refused("QUESTION_UNKNOWN", question_id="imaginary")
 
 
-@pytest.mark.req("S1-22", "M9")
+@pytest.mark.req("S1-22", "M9", "S2-01")
 @pytest.mark.parametrize("person", [ADMIN, REVIEWER])
 @pytest.mark.parametrize("kind", ["call", "visit", "message", "workshop", "coaching"])
 def test_the_affiliate_keeps_in_touch_through_the_year(person: str, kind: str) -> None:

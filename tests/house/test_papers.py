@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from infra.settings import Settings
-from tests.house.tree import ROOT, files, known_tests, make_targets, verbs
+from tests.house.tree import ROOT, files, known_tests, make_targets, texts, verbs
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
@@ -91,3 +91,12 @@ def test_the_image_is_locked_to_the_versions_that_were_tested() -> None:
     assert shipped.keys().isdisjoint({"pytest", "pyright", "ruff", "hatchling"})
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert {re.split(r"[^A-Za-z0-9._-]", line, maxsplit=1)[0] for line in project["dependencies"]} <= shipped.keys()
+
+
+@pytest.mark.req("A27")
+def test_the_process_is_called_by_its_name_throughout() -> None:
+    """One of the sources misspells it once; nothing here does."""
+    misspelt = "NOM" + "S"
+    read = list(texts())
+    assert len(read) > 100
+    assert [file.as_posix() for file, text in read if re.search(rf"\b{misspelt}\b", text)] == []

@@ -146,6 +146,7 @@ def project() -> None:
 @app.command()
 def verify(form: Formatted = Format.TEXT) -> None:
     """Computes every digest, derives every decision and builds every read model again; names every divergence."""
+    from infra.verification import summary
     from infra.verification import verify as checked
 
     with session() as service, Progress(transient=True, console=Console(stderr=True)) as progress:
@@ -162,9 +163,7 @@ def verify(form: Formatted = Format.TEXT) -> None:
     else:
         for check in checks:
             say(str(check))
-        total = sum(len(check.divergences) for check in checks)
-        counts = {check.name: check.count for check in checks}
-        say(f"{counts['commitments']:,} events, {counts['decisions']:,} decisions, {total} divergences")
+        say(summary(checks))
     raise typer.Exit(1 if failed else 0)
 
 

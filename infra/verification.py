@@ -1,7 +1,7 @@
 """Verification: the ledger's own word is not taken for it. Every digest is computed again, every decision derived again,
 every read model built again, every cited document and word looked for."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -76,6 +76,13 @@ class Check:
         named = [f"  {one}" for one in self.divergences[:MOST_NAMED]]
         more = len(self.divergences) - len(named)
         return "\n".join([said, *named, *([f"  and {more} more"] if more > 0 else [])])
+
+
+def summary(checks: Sequence[Check]) -> str:
+    """All checks in one line: how many events and decisions, and how many divergences."""
+    counts = {check.name: check.count for check in checks}
+    divergences = sum(len(check.divergences) for check in checks)
+    return f"{counts['commitments']:,} events, {counts['decisions']:,} decisions, {divergences} divergences"
 
 
 def _silent(name: str, done: int, total: int) -> None:

@@ -176,6 +176,12 @@ class Journey:
                 self.answer(item)
         return self
 
+    def asked_and_answered(self, about: str, question: str, answer: str) -> "Journey":
+        """A question to the affiliate, and its answer."""
+        (asked,) = self.by("staff", "AskSupportQuestion", about=about, question=question)
+        self.by("administrator", "AnswerSupportQuestion", question_id=getattr(asked, "question_id", ""), answer=answer)
+        return self
+
     def submitted(self) -> "Journey":
         """The assessment is handed in."""
         self.door.pass_days(2)

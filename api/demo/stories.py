@@ -12,10 +12,8 @@ def reviewed_lake(door: Door, program: Mentoring = LAKE) -> Journey:
     """Minnesota as far as a complete review, with a return, adjusted ratings and an N/A ruling on the way."""
     way = journey(door, replace(program, not_in_practice=(*program.not_in_practice, "E26"))).listed()
     way.requested().assisted().opened().rated()
-    way.by("staff", "AskSupportQuestion", about="K76", question="Does a move to another town count as an early ending?")
-    (asked,) = way.by("lead", "AskSupportQuestion", about="process", question="May two of us rate at once?")
-    answered = {"question_id": getattr(asked, "question_id", ""), "answer": "Yes. Each item remembers who was last."}
-    way.by("administrator", "AnswerSupportQuestion", **answered)
+    way.asked_and_answered("K76", "Does a move to another town count as an early ending?", "Yes, a planned one.")
+    way.asked_and_answered("process", "May two of us rate at once?", "Yes. Each item remembers who was last.")
     way.submitted().under_review().returned_and_improved("E26")
     way.program = program
     return way.visited().determined().planned().reviewed()

@@ -1,7 +1,9 @@
 """What the demonstration prints: four journeys, the directory, the expiry schedule, one full why, a verification."""
 
+import sys
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Column, Table
@@ -18,7 +20,7 @@ from domain.policy.model import Policy
 from domain.term import last_valid
 from infra.database import EmbeddedServer
 from infra.settings import Settings
-from infra.verification import verify
+from infra.verification import summary, verify
 from infra.wiring import Service, open_service
 from projections.held import Status, day_in
 
@@ -50,8 +52,16 @@ def run(settings: Settings, console: Console) -> int:
             "verify",
             "serve",
         ):
-            console.print(f"  NQMS_DATA_DIR={folder} nqms {command}", soft_wrap=True)
+            console.print(f"  NQMS_DATA_DIR={folder} {_program()} {command}", soft_wrap=True)
     return 1 if failed else 0
+
+
+def _program() -> str:
+    """How the reader can call the command line from where they are."""
+    called = Path(sys.argv[0])
+    if called.name != "nqms":
+        return "nqms"
+    return str(called.relative_to(Path.cwd())) if called.is_relative_to(Path.cwd()) else str(called)
 
 
 def seed(service: Service, console: Console) -> list[Journey]:
@@ -143,8 +153,7 @@ def _why(service: Service, journey: Journey, console: Console) -> None:
 
 def _verification(service: Service, console: Console) -> bool:
     console.rule("Verification")
-    failed = False
-    for check in verify(service):
-        failed = failed or bool(check.divergences)
-        console.print(str(check), markup=False, highlight=False)
-    return failed
+    checks = verify(service)
+    for line in (*map(str, checks), summary(checks)):
+        console.print(line, markup=False, highlight=False)
+    return not all(check.fine for check in checks)

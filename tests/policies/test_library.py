@@ -180,9 +180,7 @@ BENEFITS = [
 
 @pytest.mark.req("S0-08", "S0-09", "S0-10", "S0-11", "S0-12", "S0-13", "S0-14", "S0-15")
 @pytest.mark.req("S0-16", "S0-17", "S0-18", "S0-19", "S0-20", "S0-21", "S0-22")
-@pytest.mark.parametrize(
-    ("rank", "code", "flags", "basis"), [pytest.param(*row, id=req) for req, *row in BENEFITS]
-)
+@pytest.mark.parametrize(("rank", "code", "flags", "basis"), [pytest.param(*row, id=req) for req, *row in BENEFITS])
 def test_minnesota_gives_each_benefit_of_the_seed(rank: int, code: str, flags: tuple[str, ...], basis: str) -> None:
     (benefit,) = [b for b in published(MN).benefits[rank] if b.code == code]
     assert (benefit.flags, benefit.basis) == (flags, basis)

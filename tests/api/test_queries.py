@@ -43,7 +43,7 @@ def test_the_history_reads_like_a_report_for_those_entitled(read_only: Desk) -> 
     client = read_only.client()
     lines = client.get(f"/programs/{way.program_id}/history", by=way.id_of("reviewer")).json()["lines"]
     said = [line["says"] for line in lines]
-    assert any(s.startswith(f"{way.program.lead} (program staff) asked about process: May two of us") for s in said)
+    assert any(s.startswith(f"{way.program.staff} (program staff) asked about process: May two of us") for s in said)
     assert not any("[[" in s for s in said)
     for person in (read_only.journeys["star"].id_of("lead"), read_only.journeys["star"].id_of("administrator")):
         assert codes(client.get(f"/programs/{way.program_id}/history", by=person)) == ["NOT_ENTITLED"]

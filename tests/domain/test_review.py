@@ -12,6 +12,7 @@ from domain.determination import ConfirmItems, RecordDetermination
 from domain.documents import RecordScan, WithdrawDocument
 from domain.impartiality import AssignDecider, AssignReviewer, DeclareConflict, RecuseReviewer
 from domain.language import Event
+from domain.plan import DraftPlan
 from domain.program import Phase
 from domain.review import (
     CompleteReview,
@@ -482,6 +483,11 @@ class TestWithdrawal:
         before = c.cycle.review
         c.must(LEAD, WithdrawAct(version=older, ground="recorded_twice", explanation=WHY))
         assert c.cycle.review == before
+
+    def test_a_draft_of_a_plan_does_not_rest_on_the_visit(self) -> None:
+        c = determined()
+        c.must(REVIEWER, DraftPlan(cycle_id=c.cycle_id))
+        given(c).when(REVIEWER, undo(c, SiteReviewHeld)).then(ActWithdrawn)
 
     def test_an_adopted_plan_rests_on_the_visit(self) -> None:
         c = planned()

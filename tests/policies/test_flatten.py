@@ -125,3 +125,13 @@ def test_plain_data_comes_out() -> None:
 )
 def test_what_cannot_be_built_is_named(doc: dict[str, Any], library: dict[str, Any], expected: list[str]) -> None:
     assert refused(doc, library) == expected
+
+
+def test_only_what_names_a_tier_follows_a_new_code() -> None:
+    base = {"policy": "BASE", "version": "1", "affiliate": "x", "timezone": "UTC", "title": "Low and high"}
+    low = {"code": "low", "badge": "low", "when": {"all": ["statement_received"]}}
+    high = {"code": "high", "badge": "low", "when": {"all": [{"tier": "low"}]}}
+    other = base | {"policy": "OTHER", "extends": "BASE@1"}
+    tiers = [{"code": "silver", "like": "low"}, {"code": "gold", "like": "high"}]
+    _, gold = flatten(other | {"tiers": tiers}, {"BASE@1": base | {"tiers": [low, high]}})["tiers"]
+    assert (gold["when"], gold["badge"]) == ({"all": [{"tier": "silver"}]}, "low")

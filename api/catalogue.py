@@ -181,11 +181,11 @@ def checked(ledger: Ledger, kind: str, content: bytes, origin: str) -> library.B
     document = library.parse(text, origin)
     if kind == "instruments":
         return library.instrument_body(library.instrument(document, origin))
-    return library.policy(document, origin, _published_instruments(ledger.shelf(), document))[1]
+    return library.policy(document, origin, _known_instruments(ledger.shelf(), document))[1]
 
 
-def _published_instruments(shelf: LedgerShelf, document: dict[str, Any]) -> list[Instrument]:
-    """The published versions of the instrument that a policy names itself, and of those that shipped policies name."""
+def _known_instruments(shelf: LedgerShelf, document: dict[str, Any]) -> list[Instrument]:
+    """Those that ship, and the published versions of the ones that this policy or a shipped one names."""
     own = document.get("instrument")
     named = {str(own.get("family"))} if isinstance(own, dict) else set[str]()  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
     families = [
@@ -194,4 +194,5 @@ def _published_instruments(shelf: LedgerShelf, document: dict[str, Any]) -> list
         if (f := shelf.family(name))
     ]
     refs = [f.ref(p.version) for f in families for p in f.published]
-    return [i for ref in refs if ref and (i := shelf.instrument(ref))]
+    published = [i for ref in refs if ref and (i := shelf.instrument(ref))]
+    return [*library.shipped_instruments().values(), *published]  # what is published comes last and counts

@@ -29,9 +29,10 @@ _LOOK = 0.02  # seconds between looks at the position when another process does 
 # A commit that a crash takes back takes rows and position back together: waiting for the disk gains nothing here.
 _HASTE = "SET LOCAL synchronous_commit = off"
 _POSITIONS = "SELECT model, generation, position FROM read.progress WHERE live AND model = ANY(%s)"
-_BEGIN = """INSERT INTO read.progress (model, generation, position)
-SELECT name, 1, 0 FROM unnest(%s::text[]) AS name
+_BEGIN = """INSERT INTO read.progress (model, generation, position, shape)
+SELECT name, 1, 0, shape FROM unnest(%s::text[], %s::text[]) AS m(name, shape)
 WHERE NOT EXISTS (SELECT FROM read.progress p WHERE p.model = name) ON CONFLICT DO NOTHING"""
+_SHAPES = "SELECT model, shape FROM read.progress WHERE live AND model = ANY(%s)"
 _TURN = "SELECT generation, position FROM read.progress WHERE model = %s AND live FOR UPDATE"
 _REACHED = "UPDATE read.progress SET position = %s WHERE model = %s AND generation = %s"
 _HEAD = "SELECT coalesce(max(position), 0) FROM ledger.events"
@@ -65,7 +66,13 @@ class Projector:
         self._news = threading.Condition()
         self._hints: _Hints | None = None
         with database.pool.connection() as connection:
-            connection.execute(_BEGIN, (self._names,))
+            connection.execute(_BEGIN, (self._names, [model.shape for model in models]))
+            stored: list[Any] = connection.execute(_SHAPES, (self._names,)).fetchall()
+        shapes = {model.name: model.shape for model in models}
+        changed = [name for name, shape in stored if shape != shapes[name]]
+        if changed:
+            _log.warning("rows of %s were written by another version of the program and are made again", changed)
+            self._rebuilding.rebuild(changed)
 
     # --- keeping up -----------------------------------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ _OUT_OF_SIGHT = -1
 _WRITE = 500  # rows
 
 _LIVE = "SELECT generation, position FROM read.progress WHERE model = %s AND live"
-_BESIDE = "INSERT INTO read.progress (model, generation, position, live) VALUES (%s, %s, %s, false)"
+_BESIDE = "INSERT INTO read.progress (model, generation, position, live, shape) VALUES (%s, %s, %s, false, %s)"
 _AT = "SELECT position FROM read.progress WHERE model = %s AND generation = %s FOR UPDATE"
 _REACHED = "UPDATE read.progress SET position = %s WHERE model = %s AND generation = %s"
 _HIDE = "UPDATE read.progress SET live = false WHERE model = %s AND generation = %s"
@@ -46,7 +46,7 @@ class Rebuilding:
                     head: int = _one(connection, _HEAD)[0]
                     build(connection, tables, [generation + 1 for generation in live], head)
                     for table, generation in zip(tables, live, strict=True):
-                        connection.execute(_BESIDE, (table.model.name, generation + 1, head))
+                        connection.execute(_BESIDE, (table.model.name, generation + 1, head, table.model.shape))
                 found = [
                     self._swap(connection, table, generation, generation + 1)
                     for table, generation in zip(tables, live, strict=True)

@@ -8,12 +8,13 @@ and has to come out the same to the byte.
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 from typing import Any, Generic, LiteralString, Protocol, TypeVar
 
 import msgspec
 
 from domain.language import Event
-from domain.values import Fact
+from domain.values import Fact, digest_of
 
 
 class Recorded(Protocol):
@@ -162,6 +163,11 @@ class ReadModel(Generic[R]):
         """The same types by name, without version: older versions are raised to the present one before folding."""
         self._encode = msgspec.json.Encoder().encode
         self._decode = msgspec.json.Decoder(row).decode
+
+    @cached_property
+    def shape(self) -> str:
+        """The digest of the row's fields and columns; rows stored under another one have to be made again."""
+        return digest_of([msgspec.json.schema(self.row), [(c.name, c.type) for c in self.columns]])
 
     def on(self, *events: type[Event]) -> Callable[[F], F]:
         """The arm for some types of fact: (row or None, recorded) to the row, or None where there is none.

@@ -2,6 +2,8 @@
 -- A model can stand in several generations; one of them is live.
 
 ALTER TABLE read.progress ADD COLUMN live boolean NOT NULL DEFAULT true;
+-- Of which shape the rows are: a program whose rows have another makes them again when it starts.
+ALTER TABLE read.progress ADD COLUMN shape text NOT NULL;
 ALTER TABLE read.progress DROP CONSTRAINT progress_pkey;
 ALTER TABLE read.progress ADD PRIMARY KEY (model, generation);
 CREATE UNIQUE INDEX progress_live ON read.progress (model) WHERE live;

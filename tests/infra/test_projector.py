@@ -160,6 +160,21 @@ def test_a_rebuild_heals_and_the_old_rows_can_be_shown_again(
         projector.go_back(["expiry"])
 
 
+def test_rows_of_another_version_of_the_program_are_made_again_when_it_starts(
+    projector: Projector, recorder: LedgerRecorder, database: Database
+) -> None:
+    record(recorder, "program:p1", GRANTED)
+    projector.catch_up()
+    before = everything(database)
+    execute(database, 'UPDATE read.directory SET body = \'{"of": "another shape"}\'')
+    execute(database, "UPDATE read.progress SET shape = 'another' WHERE model = 'directory'")
+    Projector(database, recorder)
+    generations = {model: generation for model, (generation, _) in Reading(database).positions().items()}
+    assert generations == {m.name: 2 if m.name == "directory" else 1 for m in READ_MODELS}
+    projector.rebuild(["directory"])  # the rows of the other shape are gone with the generation before the last
+    assert everything(database)["directory"][-1] == before["directory"][-1]
+
+
 def test_reads_go_on_during_rebuilds(projector: Projector, recorder: LedgerRecorder, database: Database) -> None:
     for n in range(20):
         record(recorder, f"program:p{n}", GRANTED)

@@ -89,7 +89,9 @@ class TestAppendOnly:
 
     def test_the_application_adds_and_reads_and_keeps_its_own_tables(self, database: Database) -> None:
         with psycopg.connect(database.app_dsn) as connection:
-            connection.execute("INSERT INTO read.progress VALUES ('directory', 1, 5)")
+            connection.execute(
+                "INSERT INTO read.progress (model, generation, position, shape) VALUES ('directory', 1, 5, '')"
+            )
             connection.execute("UPDATE read.progress SET position = 6")
             connection.execute("DELETE FROM read.progress")
             connection.execute("SELECT * FROM operations.migrations")

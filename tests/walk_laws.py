@@ -128,8 +128,11 @@ def a_grant_has_the_term_of_its_policy(history: list[Any], person: str, today: d
     usual = years(starts, ends)
     timed = [h for h in history[:-1] if name(h) == "TierGranted" and h.scheme == e.scheme]
     old = {h.expires_on for h in timed if h.effective_on <= starts < h.expires_on}
-    imported = [h for h in history if name(h) == "HistoricalStatusImported" and h.scheme == e.scheme and h.valid_until]
-    old |= {h.valid_until for h in imported if not timed and h.valid_from <= starts < h.valid_until}
+    attested = [h for h in history if name(h) == "HistoricalStatusImported" and h.scheme == e.scheme]
+    # Of several attested statuses the one that began last counts; it ended those before it.
+    last = max((h for h in attested if h.valid_from <= starts), key=lambda h: h.valid_from, default=None)
+    if not timed and last is not None and last.valid_until and starts < last.valid_until:
+        old.add(last.valid_until)
     later = {years(day, ends) for day in old} if e.kind == "renewal" and e.scheme == "full" else set[date]()
     assert e.expires_on in (later or {usual}), f"the term ends on {e.expires_on}"
 

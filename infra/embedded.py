@@ -154,9 +154,8 @@ class EmbeddedServer:
                 self._lease.give_back()
                 if not self._lease.others():
                     self._stop_server()
-                elif self._child is not None:
-                    _left_to_others.append(self._child)
-                    self._child = None
+                else:
+                    self._let_go()
             self._socket_folder = None
             atexit.unregister(self.stop)
 
@@ -313,6 +312,7 @@ class EmbeddedServer:
         """Start the server; return where its lines begin in the log."""
         with self._open_log() as log:
             begins = os.fstat(log).st_size
+            self._let_go()  # of one that was killed, if there was one
             # A session of its own: Ctrl-C in the terminal is for the program, which then stops the server.
             self._child = subprocess.Popen(
                 command,
@@ -372,13 +372,17 @@ class EmbeddedServer:
             if self._ended(pid, wait):
                 break
         if self._child is not None:
-            try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 self._child.wait(10.0)  # its command line may be gone a moment before it is
-            except subprocess.TimeoutExpired:
-                _left_to_others.append(self._child)
-            self._child = None
+        self._let_go()
         if len(lines) > 4:
             remove_temporary(Path(lines[4]))
+
+    def _let_go(self) -> None:
+        """Forget the process that was started; one that has not ended yet is kept aside, to be reaped when it has."""
+        if self._child is not None and self._child.poll() is None:
+            _left_to_others.append(self._child)
+        self._child = None
 
     def _ended(self, pid: int, patience: float) -> bool:
         deadline = time.monotonic() + patience

@@ -41,7 +41,7 @@ serve: $(STAMP) ## the web server on 127.0.0.1:8000 with the demo's programs; st
 test: $(STAMP) ## all tests but the long ones
 	$(RUN) pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
-soak: $(STAMP) ## the long tests: random histories, crashes, many writers
+soak: $(STAMP) ## the long tests; random lives: NQMS_WALKS=300000 or NQMS_WALK_MINUTES=60, from NQMS_FIRST_SEED=1000
 	$(RUN) pytest -m soak $(ARGS)
 
 check: lint types contracts house ## everything that reads the code without running it

@@ -10,12 +10,33 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from api import catalogue, commands, documents, operations, partners, people, queries
+from api import (
+    appeals,
+    catalogue,
+    commands,
+    complaints,
+    documents,
+    entitlements,
+    field,
+    funders,
+    interests,
+    notices,
+    operations,
+    partners,
+    people,
+    queries,
+    worklist,
+)
 from api.problems import SCHEMA, TRANSLATED, Problem, answer, problem_of
 from infra.wiring import Service
 
 VERSION = "0.1.0"
 API = "/api/v1"
+ROOMS = (
+    *(documents, people, catalogue, queries, worklist, appeals, entitlements, interests, complaints),
+    *(partners, notices, field, funders),
+)
+"""The modules with routes of their own, in the order in which they are described."""
 DESCRIPTION = """The system of record behind quality marks for youth mentoring programs: who holds which tier today, on
 what evidence, decided by whom, under which version of whose rules, and until when.
 
@@ -35,9 +56,9 @@ def create_app(service: Service, *, demo_identity: bool = False) -> FastAPI:
     app.state.service, app.state.demo_identity = service, demo_identity
     operations.install(app, service)
     app.include_router(operations.routes)
-    routers = (commands.router(), documents.routes, people.routes, catalogue.routes, queries.routes, partners.routes)
-    for router in routers:
-        app.include_router(router, prefix=API)
+    app.include_router(commands.router(), prefix=API)
+    for room in ROOMS:
+        app.include_router(room.routes, prefix=API)
     app.add_api_route("/", root, include_in_schema=False)
     for kind in (Problem, *TRANSLATED):
         app.add_exception_handler(kind, answer)

@@ -166,7 +166,7 @@ def hand_in(request: Request, kind: str, content: RawBody, asking: Asking) -> di
         raise Problem("NOT_FOUND", "Artifacts are policies or instruments.")
     person = asking.acting
     if not held_parts(service, None, asking) & PUBLISHERS:
-        raise Problem("NOT_ENTITLED", f"Bodies are handed in by administrators of affiliates, not by {person}.")
+        raise Problem("NOT_DISCLOSED", f"Bodies are handed in by administrators of affiliates, not by {person}.")
     body = checked(service.ledger, kind, content, "body")
     service.ledger.recorder.put_artifact(KINDS[kind], body.content)
     return {"sha256": body.sha256, "name": body.name, "version": body.version}

@@ -1,6 +1,7 @@
 """``nqms``: the command line. Exit codes: 0 fine, 1 a check failed or the rules said no, 2 wrong use or not ready."""
 
 import signal
+from enum import StrEnum
 from threading import Event
 from types import FrameType
 from typing import Annotated, Any
@@ -9,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from api import cli_acts, cli_reads
+from api import cli_acts, cli_field, cli_matters, cli_reads
 from api.cli_session import Format, Formatted, Wrong, plain_errors, say, say_json, session, settings, table
 from api.identity import is_loopback
 from infra.settings import Settings
@@ -22,20 +23,33 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(cli_reads.verbs)
+app.add_typer(cli_matters.verbs)
+app.add_typer(cli_field.verbs)
 app.add_typer(cli_acts.verbs)
 Demonstration = Annotated[
     bool, typer.Option("--demo", help="With the demonstration's programs, and a choice of who to be.")
 ]
 
 
+class Story(StrEnum):
+    """What the demonstration tells."""
+
+    FOUR_PROGRAMS = "four-programs"
+    TEN_YEARS = "ten-years"
+
+
 @app.command()
-def demo(serve: Annotated[bool, typer.Option("--serve", help="Keep serving afterwards.")] = False) -> None:
-    """Tells four programs' journeys from registration to their highest tier, and verifies the ledger."""
+def demo(
+    story: Annotated[Story, typer.Option(help="Which story is told.")] = Story.FOUR_PROGRAMS,
+    serve: Annotated[bool, typer.Option("--serve", help="Keep serving afterwards.")] = False,
+) -> None:
+    """Tells four programs' journeys from registration to their highest tier, or ten years of one; verifies the ledger."""
     from api.demo import tell
 
+    told = {Story.FOUR_PROGRAMS: tell.run, Story.TEN_YEARS: tell.run_ten_years}[story]
     with plain_errors():
         chosen = settings()
-        code = tell.run(chosen, Console())
+        code = told(chosen, Console())
         if serve and code == 0:
             _serve_demo(chosen)
     raise typer.Exit(code)
@@ -44,7 +58,9 @@ def demo(serve: Annotated[bool, typer.Option("--serve", help="Keep serving after
 @app.command()
 def serve(
     demo: Demonstration = False,
-    projector: Annotated[bool, typer.Option(help="Keep the read models up to date in this process.")] = True,
+    loops: Annotated[
+        bool, typer.Option(help="Keep the read models up to date and announce what comes due in this process.")
+    ] = True,
 ) -> None:
     """Runs the web server on NQMS_LISTEN."""
     with plain_errors():
@@ -52,7 +68,7 @@ def serve(
         if demo:
             _serve_demo(chosen)
             return
-        with open_service(chosen, run_projector=projector) as service:
+        with open_service(chosen, run_loops=loops) as service:
             _listen(service, demo_identity=False)
 
 
@@ -67,7 +83,7 @@ def _serve_demo(chosen: Settings) -> None:
     inside = folder.demo_settings(chosen)
     if not (inside.data_dir / folder.MARK).exists():
         tell.run(chosen, Console())
-    with open_service(inside, run_projector=True) as service:
+    with open_service(inside, run_loops=True) as service:
         _cast(service)
         _listen(service, demo_identity=True)
 
@@ -126,11 +142,8 @@ def migrate() -> None:
         say(f"{len(applied)} migrations applied" if applied else "the database is up to date")
 
 
-@app.command()
-def project() -> None:
-    """Keeps the read models up to date until it is stopped; one process of its own."""
-    from consumers.project import run
-
+def _until_stopped() -> Event:
+    """Is set when the process is asked to end."""
     stopping = Event()
 
     def stopped(_number: int, _frame: FrameType | None) -> None:
@@ -138,8 +151,38 @@ def project() -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stopped)
+    return stopping
+
+
+@app.command()
+def project() -> None:
+    """Keeps the read models up to date until it is stopped; one process of its own."""
+    from consumers.project import run
+
+    stopping = _until_stopped()
     with session() as service:
         say("nqms keeps the read models (stop with Ctrl-C)")
+        run(service, stopping)
+
+
+@app.command()
+def clock(
+    once: Annotated[bool, typer.Option(help="Make up for everything that is due by now, and stop.")] = False,
+) -> None:
+    """Records the ends of days and announces what came due, until it is stopped; no answer depends on it."""
+    from consumers.clock import run
+    from infra.clock import Clock
+
+    stopping = _until_stopped()
+    with session() as service:
+        if once:
+            service.projector.catch_up()
+            ticked = Clock(service.ledger, service.reading).tick()
+            for day, kind, program in ticked.announced:
+                say(f"{day}  {kind.replace('_', ' ')}  {program}")
+            say(f"{ticked.days} days recorded, {len(ticked.announced)} announcements")
+            return
+        say("nqms announces what comes due (stop with Ctrl-C)")
         run(service, stopping)
 
 

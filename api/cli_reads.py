@@ -159,7 +159,7 @@ def _by(one: Recorded, zone: ZoneInfo, as_of: date | None) -> bool:
 
 
 def _held(state: Program, scheme: str, day: date) -> str | None:
-    now = standing(state.holdings, scheme, day)
+    now = standing(state, scheme, day)
     if now.holding is None:
         return None
     spans = [s for s in intervals(state.holdings, scheme) if s[0].version == now.holding.version and s[1] <= day]

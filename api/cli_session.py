@@ -113,9 +113,9 @@ def settings() -> Settings:
 
 
 @contextmanager
-def session(*, run_projector: bool = False) -> Generator[Service]:
+def session(*, run_loops: bool = False) -> Generator[Service]:
     """The service, open for one verb."""
-    with plain_errors(), open_service(settings(), run_projector=run_projector) as service:
+    with plain_errors(), open_service(settings(), run_loops=run_loops) as service:
         yield service
 
 

@@ -13,9 +13,10 @@ from api.bodies import JsonBody
 from api.identity import Asking, Visitor
 from api.operations import count_command
 from api.problems import Problem, problem_of, responses
-from domain import COMMANDS, STAGES
+from domain import COMMANDS, NOBODY, STAGES
 from domain.affiliate import CharterAffiliate
-from domain.language import ROLE_WORDS, Command
+from domain.complaint import FileComplaint
+from domain.language import ROLE_WORDS, Command, Role
 from domain.listing import RegisterProgram
 from domain.values import REFERENCE
 from infra.ledger import COMMANDS_NAMESPACE, Executed
@@ -27,9 +28,11 @@ COLLECTIONS = {
     "affiliate": "affiliates",
     "policy": "policies",
     "instrument": "instruments",
+    "calendar": "calendars",
+    "complaint": "complaints",
 }
 """The part of the address that stands for each aggregate."""
-MINTED = (RegisterProgram,)
+MINTED = (RegisterProgram, FileComplaint)
 """Commands that begin a stream whose id the server mints: they are posted to the collection."""
 CODE_SCHEMA = {"type": "string", "pattern": f"^{REFERENCE.pattern}$", "maxLength": REFERENCE.max_length}
 PREVIEW = "Answer what would be recorded, and record nothing."
@@ -50,6 +53,8 @@ class CommandAnswer(BaseModel):
     affiliate_id: str | None = None
     policy_id: str | None = None
     instrument_id: str | None = None
+    complaint_id: str | None = None
+    calendar_id: str | None = None
     version: int
     position: int | None
     first_version: int | None
@@ -115,7 +120,7 @@ def carry_out(
             subject,
             command,
             body,
-            person=asking.acting,
+            person=_acting(command, asking),
             standing=asking.standing,
             expected_version=seen_version(if_match),
             idempotency_key=key,
@@ -127,6 +132,11 @@ def carry_out(
     count_command(request, command.__name__, "preview" if preview else "replayed" if done.replayed else "done")
     response.headers["ETag"] = f'"{done.version}"'
     return answered(done, command.aggregate)
+
+
+def _acting(command: type[Command], asking: Visitor) -> str:
+    """Who acts: nobody in particular only where the public may ask. Problem 401 otherwise."""
+    return NOBODY.person if asking.person is None and Role.PUBLIC in command.by else asking.acting
 
 
 def _endpoint(command: type[Command]) -> Callable[..., dict[str, Any]]:
@@ -193,6 +203,13 @@ def router() -> APIRouter:
         operation_id="register-program",
         **_documented(RegisterProgram, "listing"),
     )
+    routes.add_api_route(
+        "/complaints",
+        file_complaint,
+        status_code=201,
+        operation_id="file-complaint",
+        **_documented(FileComplaint, "complaint"),
+    )
     chartering = _documented(CharterAffiliate, "affiliate")
     named = schema_of(CharterAffiliate)
     named |= {"properties": {"code": CODE_SCHEMA, **named["properties"]}, "required": ["code", *named["required"]]}
@@ -212,9 +229,36 @@ def register(
     preview: Preview = False,
 ) -> dict[str, Any]:
     """Register a program under an id that the server mints; the same key mints the same id again."""
-    minted = uuid5(COMMANDS_NAMESPACE, f"program\n{asking.acting}\n{key}").hex if key else new_id()
-    done = carry_out(request, response, RegisterProgram, minted, body, asking, key=key, preview=preview)
-    response.headers["Location"] = f"/api/v1/programs/{minted}"
+    return _begun(request, response, RegisterProgram, body, asking, key=key, preview=preview)
+
+
+def file_complaint(
+    request: Request,
+    response: Response,
+    body: JsonBody,
+    asking: Asking,
+    key: Key = None,
+    preview: Preview = False,
+) -> dict[str, Any]:
+    """File a complaint under an id that the server mints; nobody has to say who they are, and the record does not."""
+    return _begun(request, response, FileComplaint, body, asking, key=key, preview=preview)
+
+
+def _begun(
+    request: Request,
+    response: Response,
+    command: type[Command],
+    body: dict[str, Any],
+    asking: Visitor,
+    *,
+    key: str | None,
+    preview: bool,
+) -> dict[str, Any]:
+    """A stream begun under an id that the server mints."""
+    who = _acting(command, asking)
+    minted = uuid5(COMMANDS_NAMESPACE, f"{command.aggregate}\n{who}\n{key}").hex if key else new_id()
+    done = carry_out(request, response, command, minted, body, asking, key=key, preview=preview)
+    response.headers["Location"] = f"/api/v1/{COLLECTIONS[command.aggregate]}/{minted}"
     if preview:
         response.status_code = 200
     return done

@@ -3,10 +3,13 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 from api.identity import Visitor
 from api.problems import Problem
+from domain.affiliate import Affiliate, in_charge
 from domain.authority import parts
 from domain.language import Context, Role
 from domain.program import Program
@@ -18,9 +21,13 @@ PERSON_ID = re.compile(rf"\b{PERSON.pattern}\b")
 ERASED = "[erased]"
 UNKNOWN = "[unknown]"
 READERS = frozenset(
-    {Role.PROGRAM_STAFF, Role.PROGRAM_LEAD, Role.REVIEWER, Role.DECIDER, Role.AFFILIATE_ADMIN, Role.OPERATOR}
+    {
+        *(Role.PROGRAM_STAFF, Role.PROGRAM_LEAD, Role.REVIEWER, Role.DECIDER, Role.AFFILIATE_ADMIN),
+        *(Role.PANELIST, Role.OPERATOR),
+    }
 )
-"""Parts that read a program's own matters: its people, and the staff of its affiliate."""
+"""Parts that read a program's own matters: its people, the staff of its affiliate, and for their time those from outside
+who review, decide or hear an appeal in a case of it (M19)."""
 OVERSEERS = frozenset({Role.OPERATOR, Role.NATIONAL})
 """Parts that read the whole stream of events."""
 
@@ -103,9 +110,52 @@ def let_in(service: Service, program: Program, asking: Visitor) -> None:
     """Refuses whoever is neither of the program nor of its affiliate. Problem 401 for nobody in particular."""
     person = asking.acting
     if not entitled(service, program, asking):
-        raise Problem("NOT_ENTITLED", f"This is for the program's people and its affiliate's staff, not for {person}.")
+        raise Problem("NOT_DISCLOSED", f"This is for the program's people and its affiliate's staff, not for {person}.")
 
 
 def oversees(service: Service, asking: Visitor) -> bool:
     """Whether the visitor reads everything: the operator, the national body."""
     return bool(held_parts(service, None, asking) & OVERSEERS)
+
+
+def _charged(service: Service) -> dict[str, Affiliate]:
+    """For each affiliate the one whose staff is in charge of its programs today."""
+    shelf, now = service.ledger.shelf(), service.ledger.now()
+    every: list[Affiliate] = list(shelf.affiliates())
+    return {a.affiliate_id: in_charge(shelf, a.affiliate_id, _day(a, now)) for a in every}
+
+
+def in_charge_of(service: Service, person: str) -> list[str]:
+    """The affiliates whose programs a person's colleagues are in charge of: their own first, then those that passed on
+    to it after their charter ended."""
+    mine = [(code, a.affiliate_id) for code, a in _charged(service).items() if person in a.staff]
+    return [code for code, _ in sorted(mine, key=lambda one: one[0] != one[1])]
+
+
+def administers(service: Service, person: str) -> list[str]:
+    """The affiliates whose programs a person is in charge of as an administrator."""
+    return [code for code, a in _charged(service).items() if "affiliate_admin" in a.staff.get(person, ())]
+
+
+def _day(affiliate: Affiliate, now: datetime) -> date:
+    return now.astimezone(ZoneInfo(affiliate.timezone)).date()
+
+
+def listed_for(service: Service, asking: Visitor, named: str | None) -> str | None:
+    """The affiliate whose matters are listed: the one named if the visitor is on the staff in charge of it or oversees
+    all, else theirs. Problem NOT_DISCLOSED for another."""
+    person = asking.acting
+    if oversees(service, asking):
+        return named
+    own = in_charge_of(service, person)
+    if named is not None and named not in own:
+        raise Problem("NOT_DISCLOSED", f"{person} is not on the staff of {named}.")
+    return named or next(iter(own), None)
+
+
+def staff_list(service: Service, asking: Visitor, named: str | None, what: str) -> str | None:
+    """As ``listed_for``, for lists of which nobody else sees anything; None: of every affiliate."""
+    mine = listed_for(service, asking, named)
+    if mine is None and not oversees(service, asking):
+        raise Problem("NOT_DISCLOSED", f"{what} are listed for the staff of affiliates, not for {asking.acting}.")
+    return mine

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from api.proof import Cited, Explanation, Proof, Ruled
 
+_CARRIED = {"rating": "rated in an earlier cycle", "determination": "rated and determined in an earlier cycle"}
 _MET = {"true": "met", "false": "not met", "unknown": "not known"}
 
 
@@ -13,11 +14,13 @@ def lines(e: Explanation, *, full: bool = False) -> Iterator[str]:
     if e.gaps and not full:
         yield ""
         yield from _missing(e)
+        yield from _acts(e, brief=True)
         return
     if e.not_a_claim:
         yield f"What it does not mean: {e.not_a_claim}"
     yield from _decision(e)
     yield from _beside(e)
+    yield from _acts(e)
     if e.tiers:
         yield ""
         yield "CRITERIA"
@@ -49,11 +52,14 @@ def _decision(e: Explanation) -> Iterator[str]:
     d = e.decision
     if d is None:
         return
-    rules = f"{d.policy}" + (f" and {d.instrument}" if d.instrument else "")
+    rules = " and ".join(one for one in (d.policy, d.instrument) if one)
+    under = f" under {rules}" if rules else ""
     yield ""
-    yield f"Decision {d.decision_id}: {d.outcome} on {d.decided_on} by {d.decider} under {rules}."
+    yield f"Decision {d.decision_id}: {d.outcome} on {d.decided_on} by {d.decider}{under}."
     if d.reason:
         yield f"Reason given: {d.reason}"
+    if d.same_when_rederived is None:
+        return
     same = "with the same result" if d.same_when_rederived else "WITH ANOTHER RESULT"
     yield f"Derived again from the first {d.through_version} events of the program {same}."
 
@@ -62,6 +68,9 @@ def _beside(e: Explanation) -> Iterator[str]:
     ruled = e.confirmed_singly + e.confirmed_together
     if ruled:
         yield f"Items confirmed one by one with evidence seen: {e.confirmed_singly}; confirmed together: {e.confirmed_together}."
+    if e.carried and e.carried_by:
+        by = f"event {e.carried_by.version}, {e.carried_by.day}"
+        yield f"Of these, {e.carried} stand as they were confirmed in an earlier cycle, carried over by {by}."
     if e.not_applicable:
         yield f"Accepted as not applicable: {', '.join(e.not_applicable)}."
     if e.unscanned_documents:
@@ -69,6 +78,21 @@ def _beside(e: Explanation) -> Iterator[str]:
     for gate in e.gates:
         if gate.waived:
             yield f"The gate {gate.gate} was waived ({gate.ground}) by {gate.approver}: {gate.explanation}"
+
+
+def _acts(e: Explanation, *, brief: bool = False) -> Iterator[str]:
+    if not e.acts:
+        return
+    yield ""
+    yield "WHAT WAS DONE ABOUT IT"
+    for act in e.acts:
+        yield f"  {act.says}"
+        if act.followed and not brief:
+            rules = act.followed
+            since = "under which the tier is held" if rules.held_under else "in force at the time"
+            yield f"    Rules: {rules.policy}, {since}  [{rules.basis}]"
+            yield from (f"      {said}" for said in rules.says)
+        yield from (f"    {_event(one)}" for one in act.events if not brief)
 
 
 def _criteria(proof: Proof, depth: int) -> Iterator[str]:
@@ -99,7 +123,8 @@ def _evidence(proof: Proof, seen: set[tuple[str, str]]) -> Iterator[str]:
 
 
 def _practice(practice: Ruled, told: dict[int, Cited]) -> Iterator[str]:
-    yield f"    {practice.item_id:5} {practice.state.replace('_', ' ')}: {practice.wording}"
+    carried = f" ({_CARRIED[practice.carried]})" if practice.carried else ""
+    yield f"    {practice.item_id:5} {practice.state.replace('_', ' ')}: {practice.wording}{carried}"
     for version in practice.events:
         if version in told:
             yield f"          {_brief(told[version])}"

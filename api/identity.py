@@ -19,6 +19,8 @@ ACTOR = "X-NQMS-Actor"
 STANDING = "X-NQMS-Standing"
 STANDINGS = {role.value: role for role in (Role.OPERATOR, Role.CLOCK)}
 """Parts that stand in no register and may be claimed by the header."""
+FUNDER = "funder"
+"""May be claimed by the header too. Funders only read: no rule knows them."""
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
 
 
@@ -28,6 +30,8 @@ class Visitor:
 
     person: str | None = None
     standing: frozenset[Role] = frozenset()
+    funder: bool = False
+    """Whether what programs share with funders is for this visitor."""
 
     @property
     def acting(self) -> str:
@@ -70,10 +74,10 @@ def visitor(request: Request) -> Visitor:
     if person is not None and not re.fullmatch(PERSON.pattern, person):
         raise Problem("MALFORMED_HEADER", f"{ACTOR} takes the id of a person, such as p_0123abcd.")
     names = [name.strip() for name in (claimed or "").split(",") if name.strip()]
-    if any(name not in STANDINGS for name in names):
-        raise Problem("MALFORMED_HEADER", f"{STANDING} takes {', '.join(STANDINGS)}.")
-    standing = frozenset(STANDINGS[name] for name in names)
-    return Visitor(person or (f"p_{names[0]}" if names else None), standing)
+    if any(name not in (*STANDINGS, FUNDER) for name in names):
+        raise Problem("MALFORMED_HEADER", f"{STANDING} takes {', '.join((*STANDINGS, FUNDER))}.")
+    standing = frozenset(STANDINGS[name] for name in names if name != FUNDER)
+    return Visitor(person or (f"p_{names[0]}" if names else None), standing, FUNDER in names)
 
 
 Asking = Annotated[Visitor, Depends(visitor)]

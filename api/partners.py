@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,6 +12,7 @@ from api.asked import AsKnown, AsOf, AtLeast, Cursor, Limit, known_position, wai
 from api.bodies import JsonBody
 from api.commands import Subject
 from api.problems import Problem, responses
+from domain.status import StatusName
 from domain.term import last_valid
 from infra.reading import PartnerFilter
 from infra.shelf import LedgerShelf
@@ -24,7 +25,7 @@ routes = APIRouter(tags=["directory"])
 FRESH = 30
 """Seconds for which an answer may be kept, unless a status changes sooner."""
 Word = Annotated[str | None, Query(min_length=1, max_length=120)]
-Kept = Annotated[Literal["active", "expired", "none"] | None, Query()]
+Kept = Annotated[StatusName | None, Query()]
 
 
 class Shown:
@@ -41,8 +42,7 @@ class Shown:
 
     def etag(self) -> str:
         """Covers generation, position, question, and the date in every zone that can be shown."""
-        zones = sorted({a.timezone for a in self.shelf.affiliates()})
-        dates = [] if self.as_of else [f"{zone}={self.day(zone)}" for zone in zones]
+        dates = [] if self.as_of else [f"{zone}={self.day(zone)}" for zone in self.shelf.zones()]
         generation, position = self.service.reading.positions().get("directory", (0, 0))
         made_from = [str(generation), str(position), str(self.request.url.path), str(self.request.url.query), *dates]
         return f'"{hashlib.sha256("|".join(made_from).encode()).hexdigest()[:32]}"'
@@ -74,12 +74,14 @@ class Shown:
             "models": list(row.models),
             "ein": row.ein,
             "listing": row.listing,
-            "statuses": [self.status(one) for one in row.statuses(self.day)],
+            "successor": row.successor,
+            "former_names": [{"name": n.name, "until": n.until.isoformat()} for n in row.former_names],
+            "statuses": [self.status(one, row.renewing.get(one.scheme)) for one in row.statuses(self.day)],
             "history": [self.span(one) for one in row.history()],
             "next_change_at": _moment(None if self.as_of else row.next_change_at(self.now)),
         }
 
-    def status(self, one: Status) -> dict[str, Any]:
+    def status(self, one: Status, renewing: date | None = None) -> dict[str, Any]:
         """What holds under one scheme, with its meaning and what it is no claim of."""
         told: dict[str, Any] = {"scheme": one.scheme, "status": one.status}
         if one.span is None:
@@ -88,22 +90,25 @@ class Shown:
         return {
             **told,
             **self.span(one.span),
-            "badge": held.badge if one.status == "active" else None,
-            "national_badge": held.national_badge and one.status == "active",
-            "listing": held.listing if one.status == "active" else "none",
+            "badge": held.badge if one.span.is_held else None,
+            "national_badge": held.national_badge and one.span.is_held,
+            "listing": held.listing if one.span.is_held else "none",
             "assessed": held.assessed,
             **self._meaning(held),
-            "says": self._says(one.status, one.span),
+            "term_through": last_valid(one.span.ends).isoformat() if one.span.ends else None,
+            "says": said(one.span, renewing),
         }
 
     def span(self, span: Span) -> dict[str, Any]:
         """One interval: the tier by its public code, from its first to its last valid day."""
         held = span.held
         return {
+            "status": span.status,
             "tier": held.code,
             "label": held.label,
             "since": span.since.isoformat(),
             "through": span.through.isoformat() if span.through else None,
+            "grounds": list(span.grounds),
             "provenance": held.provenance,
             "attested_by": held.source,
         }
@@ -119,11 +124,30 @@ class Shown:
             "not_a_claim": "It was not derived from evidence held here; what it meant then is for its source to say.",
         }
 
-    def _says(self, status: str, span: Span) -> str:
-        until = f"through {span.through}" if span.through else "with no end date"
-        attested = f", as attested by {span.held.source}" if span.held.source else ""
-        said = f"{span.held.label} from {span.since} {until}{attested}"
-        return said if status == "active" else f"Formerly {said}"
+
+def said(span: Span, renewing: date | None = None) -> str:
+    """One stretch in a sentence: what may be claimed, since when, until when; or why it may not."""
+    held = span.held
+    until = f"through {span.through}" if span.through else "with no end date"
+    attested = f", as attested by {held.source}" if held.source else ""
+    grounds = f" ({', '.join(g.replace('_', ' ') for g in span.grounds)})" if span.grounds else ""
+    match span.status:
+        case "active":
+            reduced = f"; reduced to this level{grounds}" if span.grounds else ""
+            return f"{held.label} from {span.since} {until}{attested}{reduced}"
+        case "extended":
+            return f"{held.label}, extended from {span.since} {until}{attested}"
+        case "suspended":
+            return f"{held.label} suspended since {span.since}{grounds}; it may not be claimed"
+        case "revoked":
+            return f"{held.label} revoked with effect from {span.since}{grounds}"
+        case "relinquished":
+            return f"{held.label} given up by the program from {span.since}"
+        case "closed":
+            return f"{held.label} ended on {span.since} with the listing of the program"
+        case _:
+            review = f"; expired, renewal under review since {renewing}" if renewing else ""
+            return f"Formerly {held.label}, through {last_valid(span.since)}{attested}{review}"
 
 
 def _moment(moment: datetime | None) -> str | None:

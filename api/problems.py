@@ -67,7 +67,7 @@ FAULTS: dict[str, Fault] = {
         ("MALFORMED_HEADER", 400, "A header cannot be read"),
         ("NOT_IDENTIFIED", 401, "Say who you are"),
         ("IDENTITY_REFUSED", 403, "This identity is not accepted here"),
-        ("NOT_ENTITLED", 403, "Not for you to read"),
+        ("NOT_DISCLOSED", 403, "Not for you to read"),
         ("NOT_FOUND", 404, "There is nothing here"),
         ("METHOD_NOT_ALLOWED", 405, "Not with this method"),
         ("ERASED", 410, "Erased"),

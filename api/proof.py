@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from zoneinfo import ZoneInfo
 
 from api.problems import Problem
 from domain import evolve, initial
-from domain.decision import TierDecisionDeferred, TierDenied, TierGranted
+from domain.carrying import AssessmentCarriedForward
+from domain.decision import TierDecisionDeferred, TierDenied
 from domain.evidence import TierEligibilityEvaluated, gather
+from domain.grant import TierGranted
 from domain.instrument.model import Instrument
 from domain.language import ROLE_WORDS, Role
 from domain.policy.evaluate import Evaluation, Gap, Node, basis_words, gaps, why
@@ -18,7 +20,11 @@ from domain.values import Fact
 from infra.ledger import Ledger
 
 Decision = TierGranted | TierDenied | TierDecisionDeferred
-About = Literal["granted", "denied", "deferred", "imported", "missing", "undecided"]
+"""The decisions that rest on an evaluation of the evidence."""
+About = Literal[
+    "granted", "denied", "deferred", "imported", "missing", "undecided",
+    "suspended", "reduced", "revoked", "relinquished", "closed", "extended", "expired",
+]  # fmt: skip
 
 
 class Part(Fact):
@@ -46,6 +52,8 @@ class Ruled(Part):
     state: str
     quality: int | None = None
     confirmed: Literal["together", "singly", "undetermined"]
+    carried: Literal["rating", "determination"] | None = None
+    """What stands as an earlier cycle left it: the rating alone, or the rating and what the reviewer found."""
     events: tuple[int, ...]
 
 
@@ -109,12 +117,42 @@ class Decided(Part):
     reviewers: tuple[str, ...] = ()
     independent: bool
     reason: str | None = None
+    policy: str | None = None
+    policy_sha256: str | None = None
+    instrument: str | None = None
+    through_version: int | None = None
+    """With the two below: what the evaluation was made from; None for decisions that rest on no evaluation."""
+    evidence_digest: str | None = None
+    same_when_rederived: bool | None = None
+
+
+class Followed(Part):
+    """The rules that an act followed."""
+
     policy: str
     policy_sha256: str
-    instrument: str | None = None
-    through_version: int
-    evidence_digest: str
-    same_when_rederived: bool
+    held_under: bool
+    """Whether the tier was granted under them; an imported one stands under those in force."""
+    says: tuple[str, ...]
+    basis: str
+    data: dict[str, Any] = {}
+
+
+class Act(Part):
+    """Something that was done about a tier or a decision after it was granted or taken."""
+
+    kind: str
+    decision_id: str | None = None
+    says: str
+    decided_on: date
+    since: date | None = None
+    until: date | None = None
+    """Half-open; the days on which it has or had effect."""
+    grounds: tuple[str, ...] = ()
+    in_effect: bool = True
+    """False where it counts as never taken."""
+    followed: Followed | None = None
+    events: tuple[Cited, ...] = ()
 
 
 class Explanation(Part):
@@ -135,6 +173,11 @@ class Explanation(Part):
     gates: tuple[GatePassed, ...] = ()
     confirmed_together: int = 0
     confirmed_singly: int = 0
+    carried: int = 0
+    """Of those confirmed: how many stand as an earlier cycle confirmed them."""
+    carried_by: Cited | None = None
+    acts: tuple[Act, ...] = ()
+    """What happened to the tier, or to the decision, in the order of the acts."""
     not_applicable: tuple[str, ...] = ()
     unscanned_documents: tuple[str, ...] = ()
     documents: int = 0
@@ -165,13 +208,21 @@ class Told:
             state = evolve(state, one.event, one.version)
         return state
 
+    def events(self, *kinds: type) -> list[tuple[int, Any]]:
+        """Every event of some kinds with its version, in order."""
+        return [(r.version, r.event) for r in self.history if isinstance(r.event, kinds)]
+
     def decisions(self) -> list[tuple[int, Decision]]:
-        """Every decision with its version, in order."""
-        return [(r.version, r.event) for r in self.history if isinstance(r.event, Decision)]
+        """Every decision on the evidence with its version, in order."""
+        return self.events(*get_args(Decision))
 
     def evaluated(self, decision: Decision) -> TierEligibilityEvaluated:
         """The evaluation that a decision rests on."""
         return self.by_version[decision.evaluation].event  # pyright: ignore[reportReturnType]
+
+    def recorded_on(self, version: int, zone: str) -> date:
+        """The day in a zone on which an event was recorded."""
+        return self.by_version[version].recorded_at.astimezone(ZoneInfo(zone)).date()
 
     def today(self, zone: str) -> date:
         """The day it is in a zone."""
@@ -181,6 +232,16 @@ class Told:
         """The public name of an affiliate."""
         found = self.shelf.affiliate(code)
         return found.name if found else code
+
+    def owner(self, scheme: str) -> str:
+        """The public name of the affiliate whose scheme it is; else that of the program's own."""
+        published = self.shelf.scheme(scheme)
+        return self.affiliate(published.affiliate if published else self.program.listing.affiliate)
+
+    def carried(self, cycle: Cycle) -> int | None:
+        """The version of the event that carried an earlier cycle's answers into this one."""
+        carried = self.events(AssessmentCarriedForward)
+        return next((version for version, e in carried if e.cycle_id == cycle.cycle_id), None)
 
     def cite(self, version: int, zone: str) -> Cited:
         """An event in few words."""
@@ -253,12 +314,16 @@ class Prover:
             found = facts.practices[item_id]
             item = self.instrument.item(item_id)
             how = "undetermined" if item_id not in ruled else "together" if found.bulk else "singly"
+            rated = self.cycle.answers.get(item_id)
+            opened = self.cycle.access.version if self.cycle.access else 0
+            older = "rating" if rated and rated.version < opened else None
             yield Ruled(
                 item_id=item_id,
                 wording=item.wording if item else "",
                 state=found.state,
                 quality=found.quality,
                 confirmed=how,
+                carried="determination" if item_id in self.cycle.carried else older,
                 events=found.versions,
             )
 

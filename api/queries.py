@@ -11,7 +11,7 @@ from fastapi.responses import PlainTextResponse
 from api import explain_text, forms
 from api.asked import AsKnown, AsOf, AtLeast, Cursor, Limit, known_position, waited
 from api.commands import Subject
-from api.disclosure import Disclosure, held_parts, let_in, oversees
+from api.disclosure import Disclosure, held_parts, let_in, listed_for, oversees
 from api.explain import explain
 from api.identity import Asking, Visitor
 from api.partners import Word
@@ -180,9 +180,9 @@ def decisions(
 ) -> dict[str, Any]:
     """By affiliate, year and name; for the affiliate's staff."""
     service: Service = request.app.state.service
-    mine = _own_affiliate(service, asking, affiliate)
+    mine = listed_for(service, asking, affiliate)
     if mine is None and not oversees(service, asking):
-        raise Problem("NOT_ENTITLED", "Decisions are listed for the staff of affiliates; ask by program instead.")
+        raise Problem("NOT_DISCLOSED", "Decisions are listed for the staff of affiliates; ask by program instead.")
     waited(service, at_least)
     page = service.reading.decisions(affiliate=mine, year=year, q=q, cursor=cursor, limit=limit)
     return {"decisions": [decision(row) for row in page.rows], "next": page.next}
@@ -278,7 +278,7 @@ def programs(
     """Whose turn it is, since when, and by which request. Staff see their affiliate's, people of programs their own."""
     service: Service = request.app.state.service
     person = asking.acting
-    mine = _own_affiliate(service, asking, affiliate)
+    mine = listed_for(service, asking, affiliate)
     waited(service, at_least)
     question: dict[str, Any] = {"waiting_on": waiting_on, "q": q}
     if mine is not None or oversees(service, asking):
@@ -319,17 +319,6 @@ def listed(row: Workspace) -> dict[str, Any]:
     }
 
 
-def _own_affiliate(service: Service, asking: Visitor, named: str | None) -> str | None:
-    """The affiliate whose matters are listed: the one named if the visitor is on its staff or oversees all, else theirs."""
-    person = asking.acting
-    if oversees(service, asking):
-        return named
-    own = [a.affiliate_id for a in service.ledger.shelf().affiliates() if person in a.staff]
-    if named is not None and named not in own:
-        raise Problem("NOT_ENTITLED", f"{person} is not on the staff of {named}.")
-    return named or next(iter(own), None)
-
-
 @routes.get("/events", tags=["stream"], operation_id="events", summary="The stream of events.", responses=PROBLEMS)
 def events(
     request: Request,
@@ -340,7 +329,9 @@ def events(
     """Events after a position, in order, as a relay carries them. For the operator and the national body."""
     service: Service = request.app.state.service
     if not held_parts(service, None, asking) & {Role.OPERATOR, Role.NATIONAL}:
-        raise Problem("NOT_ENTITLED", f"The stream is for the operator and the national body, not for {asking.acting}.")
+        raise Problem(
+            "NOT_DISCLOSED", f"The stream is for the operator and the national body, not for {asking.acting}."
+        )
     facts = service.ledger.recorder.read(after, limit)
     return {"events": [told(fact) for fact in facts], "next_after": facts[-1].position if facts else after}
 

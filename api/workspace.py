@@ -7,7 +7,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from api.plain import plain
+from api.worklist import open_tasks
 from domain.assessment import missing
+from domain.carrying import carried_marks
 from domain.determination import gaps, undetermined
 from domain.instrument.model import Instrument
 from domain.plan import uncovered
@@ -44,23 +46,26 @@ def workspace(ledger: Ledger, program: Program, history: list[Recorded], as_of: 
             r: {"cycle_id": one.cycle_id, "shared_with": sorted(one.shares)} for r, one in program.reports.items()
         },
         "withdrawable": {str(version): act.published_name() for version, act in program.acts.items()},
+        "tasks": open_tasks(program, asked_in(program, shelf), shelf, day),
         **turn(program, shelf, history),
     }
 
 
 def turn(program: Program, shelf: LedgerShelf, history: list[Recorded]) -> dict[str, Any]:
     """Whose turn it is, since when, and by which request."""
-    now = waiting(program, _asks(program, shelf))
+    asks = asked_in(program, shelf)
+    now = waiting(program, next(iter(asks.values()), None))
     since = history[-1].recorded_at.isoformat() if history else None
     if now is None:
         return {"waiting_on": None, "next_act": None, "since": since}
     return {"waiting_on": now.role.value, "next_act": now.command, "cycle_id": now.cycle_id, "since": since}
 
 
-def _asks(program: Program, shelf: LedgerShelf) -> Asks | None:
-    cycle = next((c for c in program.cycles.values() if c.phase not in ENDED), None)
-    policy = rules(program, cycle, shelf) if cycle else None
-    return Asks.of(policy, cycle.kind) if cycle and policy else None
+def asked_in(program: Program, shelf: LedgerShelf) -> dict[str, Asks | None]:
+    """What the policies ask of the cycles under way, the earliest first; None where no policy is in force."""
+    under_way = [c for c in program.cycles.values() if c.phase not in ENDED]
+    known = {c.cycle_id: (c, rules(program, c, shelf)) for c in under_way}
+    return {cycle_id: Asks.of(policy, c.kind) if policy else None for cycle_id, (c, policy) in known.items()}
 
 
 def rules(program: Program, cycle: Cycle, shelf: LedgerShelf) -> Policy | None:
@@ -73,7 +78,7 @@ def rules(program: Program, cycle: Cycle, shelf: LedgerShelf) -> Policy | None:
 
 
 def _standing(program: Program, scheme: str, day: date) -> dict[str, Any]:
-    now = standing(program.holdings, scheme, day)
+    now = standing(program, scheme, day)
     held = now.holding
     spans = [s for s in intervals(program.holdings, scheme) if held and s[0].version == held.version and s[1] <= day]
     until = spans[-1][2] if spans else None
@@ -124,6 +129,8 @@ def _cycle(program: Program, cycle: Cycle, shelf: LedgerShelf, zone: str) -> dic
         "answers": {i: plain(a) for i, a in cycle.answers.items()},
         "links": {i: list(ids) for i, ids in cycle.links.items() if ids},
         "progress": _progress(cycle, instrument),
+        "carried_from": cycle.carried_from,
+        "carried": carried_marks(cycle, program, instrument),
         "missing": {k: list(v) for k, v in msgspec.structs.asdict(missing(program, cycle, instrument)).items()},
         "undetermined": undetermined(cycle, instrument) if cycle.review.assigned else [],
         "uncovered": uncovered(cycle, gaps(cycle, instrument)) if cycle.review.determinations else [],

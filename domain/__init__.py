@@ -14,29 +14,53 @@ import msgspec
 from domain import (
     access,
     admission,
+    adverse,
     affiliate,
+    appeal,
     assessment,
     assistance,
+    benefits,
+    calendar,
+    carrying,
+    changes,
+    closure,
+    complaint,
+    concern,
     correction,
     decision,
     determination,
     documents,
+    due,
     evidence,
+    extension,
+    grant,
+    hearing,
     impartiality,
+    interests,
     listing,
     membership,
     memorandum,
+    notice,
+    offers,
     opening,
+    outsiders,
+    participation,
     plan,
+    progress,
     publishing,
     report,
+    reversal,
     review,
     statement,
     status,
     support,
+    surveillance,
+    transfer,
 )
 from domain.affiliate import Affiliate
 from domain.authority import acting
+from domain.calendar import Calendar
+from domain.complaint import Complaint
 from domain.language import (
     Actor,
     Claim,
@@ -47,6 +71,7 @@ from domain.language import (
     Reason,
     Refusal,
     Refused,
+    Role,
     Stage,
     refusal,
 )
@@ -60,31 +85,59 @@ STAGES: tuple[Stage, ...] = (
     publishing.instruments,
     publishing.policies,
     affiliate.stage,
+    interests.stage,
+    offers.stage,
     listing.stage,
     membership.stage,
+    participation.stage,
     access.stage,
+    carrying.stage,
     assistance.stage,
     memorandum.stage,
     assessment.stage,
     documents.stage,
     support.stage,
     impartiality.stage,
+    outsiders.stage,
     determination.stage,
     review.stage,
     plan.stage,
     statement.stage,
     evidence.stage,
+    grant.stage,
     decision.stage,
     admission.stage,
     status.stage,
+    extension.stage,
+    notice.stage,
+    adverse.stage,
+    appeal.stage,
+    reversal.stage,
+    hearing.stage,
+    due.stage,
+    calendar.stage,
+    benefits.stage,
+    progress.stage,
+    surveillance.stage,
     report.stage,
+    changes.stage,
+    closure.stage,
+    transfer.stage,
+    complaint.stage,
+    concern.stage,
     correction.stage,
 )
 
 SUBJECT_UNKNOWN = refusal("SUBJECT_UNKNOWN", Kind.UNKNOWN, "There is no {aggregate} {subject}.")
 PROGRAM_CLOSED = refusal(
-    "PROGRAM_CLOSED", Kind.OUT_OF_ORDER, "The program's listing was declined; nothing can be added."
+    "PROGRAM_CLOSED",
+    Kind.OUT_OF_ORDER,
+    "The program's listing is {state}; to a program that was declined, merged or discontinued nothing can be added.",
 )
+CLOSED = ("declined", "merged", "discontinued")
+"""With these a listing has ended."""
+NOBODY = Actor("p_public", Role.PUBLIC, "public")
+"""Who is recorded where who asks is kept out of the record."""
 
 
 def _merged(attribute: str) -> MappingProxyType[Any, Any]:
@@ -119,6 +172,10 @@ def initial(aggregate: str, subject: str) -> Any:
             return Scheme(code=subject)
         case "instrument":
             return Family(code=subject)
+        case "complaint":
+            return Complaint(complaint_id=subject)
+        case "calendar":
+            return Calendar(zone=subject)
         case _:
             raise ValueError(f"there are no streams of the kind {aggregate!r}")
 
@@ -156,12 +213,13 @@ def decide(state: Any, command: Command, ctx: Context) -> Decided | Refusal:
     except Refused as refused:
         return refused.refusal
     events = tuple(o for o in outcomes if isinstance(o, Event))
-    return Decided(ctx.actor, events, tuple(o for o in outcomes if isinstance(o, Claim)))
+    actor = NOBODY if command.anonymous else ctx.actor
+    return Decided(actor, events, tuple(o for o in outcomes if isinstance(o, Claim)))
 
 
 def _subject(state: Any, command: Command) -> None:
     if not state.version and not command.creates:
         subject = next(iter(msgspec.structs.astuple(state)))
         raise Refused(Reason(SUBJECT_UNKNOWN, {"aggregate": command.aggregate, "subject": subject}))
-    if isinstance(state, Program) and state.listing.state == "declined":
-        raise Refused(Reason(PROGRAM_CLOSED))
+    if isinstance(state, Program) and state.listing.state in CLOSED and not command.when_closed:
+        raise Refused(Reason(PROGRAM_CLOSED, {"state": state.listing.state}))

@@ -1,19 +1,17 @@
-"""Access: a program asks to take part, passes the gates of the policy, and is let into the instrument (S1-03..S1-08)."""
+"""Access: whoever asked to take part passes the gates of the policy and is let into the instrument (S1-03..S1-08)."""
 
 from collections.abc import Callable
 from datetime import date
 from typing import ClassVar, Literal
 
-from msgspec.structs import replace
-
 from domain.affiliate import Affiliate
+from domain.carrying import carried_forward
 from domain.language import (
     Context,
     CycleCommand,
     Kind,
     Need,
     Outcomes,
-    ProgramCommand,
     Role,
     Stage,
     found,
@@ -21,23 +19,15 @@ from domain.language import (
     refusal,
 )
 from domain.policy.model import Policy
-from domain.program import ENDED, Access, Assistance, Cycle, CycleEvent, Phase, Program, open_cycle, with_cycle, without
-from domain.publishing import SCHEME_ELSEWHERE, SCHEME_UNKNOWN, Family, Scheme
-from domain.status import standing
-from domain.term import DATE_IN_FUTURE, add
+from domain.program import ENDED, Access, Assistance, Cycle, CycleEvent, Phase, Program, with_cycle, without
+from domain.publishing import POLICY_NOT_IN_FORCE, SCHEME_ELSEWHERE, SCHEME_UNKNOWN, Family, Scheme
+from domain.term import DATE_IN_FUTURE
 from domain.values import Code, InstrumentRef, PolicyRef, Text, TextRef
 
 stage = Stage("access")
 
 NOT_LISTED = refusal("NOT_LISTED", Kind.OUT_OF_ORDER, "The program's listing is {state}; it must be approved first.")
-POLICY_NOT_IN_FORCE = refusal("POLICY_NOT_IN_FORCE", Kind.OUT_OF_ORDER, "No policy of {scheme} is in force on {day}.")
 KIND_NOT_OFFERED = refusal("KIND_NOT_OFFERED", Kind.INVALID, "The policy knows no {kind} cycle; it knows {offered}.")
-CYCLE_ALREADY_OPEN = refusal("CYCLE_ALREADY_OPEN", Kind.OUT_OF_ORDER, "The cycle {cycle_id} is still on its way.")
-STATUS_ACTIVE = refusal(
-    "STATUS_ACTIVE", Kind.OUT_OF_ORDER, "The program holds {tier} already; ask for a renewal when its window opens."
-)
-TOO_EARLY_TO_RENEW = refusal("TOO_EARLY_TO_RENEW", Kind.OUT_OF_ORDER, "Renewal opens on {opens}, not before.")
-NOTHING_TO_RENEW = refusal("NOTHING_TO_RENEW", Kind.OUT_OF_ORDER, "The program never held a tier of this scheme.")
 CYCLE_UNKNOWN = refusal("CYCLE_UNKNOWN", Kind.UNKNOWN, "The program has no cycle {cycle_id}.")
 WRONG_CYCLE_STATE = refusal("WRONG_CYCLE_STATE", Kind.OUT_OF_ORDER, "The cycle is {phase}; this needs it {wanted}.")
 GATE_NOT_MET = refusal("GATE_NOT_MET", Kind.INCOMPLETE, "Before access is granted, this must be there: {gates}.")
@@ -45,6 +35,9 @@ GATE_UNKNOWN = refusal("GATE_UNKNOWN", Kind.INVALID, "The policy has no gate {ga
 GATE_ALREADY_MET = refusal("GATE_ALREADY_MET", Kind.OUT_OF_ORDER, "The gate {gate} needs no waiver: it is met.")
 ALREADY_RECORDED = refusal("ALREADY_RECORDED", Kind.OUT_OF_ORDER, "That is recorded already.")
 WITHDRAWAL_TOO_LATE = refusal("WITHDRAWAL_TOO_LATE", Kind.OUT_OF_ORDER, "The cycle is {phase}; it can't be withdrawn.")
+ORDERED_BY_AFFILIATE = refusal(
+    "ORDERED_BY_AFFILIATE", Kind.NOT_ALLOWED, "The affiliate ordered this cycle; only the affiliate takes it back."
+)
 INSTRUMENT_NOT_PUBLISHED = refusal(
     "INSTRUMENT_NOT_PUBLISHED", Kind.OUT_OF_ORDER, "The instrument {family} version {version} is not published."
 )
@@ -64,15 +57,6 @@ GATE_EVIDENCE: dict[str, Callable[[Program, Cycle], int]] = {
 
 def _assistance(p: Program, c: Cycle) -> list[Assistance]:
     return [a for a in p.assistance.values() if a.cycle_id == c.cycle_id and not a.cancelled]
-
-
-class ParticipationRequested(CycleEvent):
-    """The program asked to take part in a scheme."""
-
-    says = "asked to take part in {e.scheme} ({e.kind})"
-    scheme: Code
-    kind: Code
-    readiness_reviewed: bool = False
 
 
 class IntakeConversationHeld(CycleEvent):
@@ -107,13 +91,12 @@ class AssessmentWithdrawn(CycleEvent):
     reason: TextRef
 
 
-class RequestParticipation(ProgramCommand):
-    """Ask to take part in the affiliate's scheme."""
+class AssessmentLapsed(CycleEvent):
+    """The affiliate ended a cycle that the program left lying."""
 
-    by: ClassVar[tuple[Role, ...]] = (Role.PROGRAM_LEAD,)
-    scheme: Code
-    kind: Literal["initial", "renewal"] = "initial"
-    readiness_reviewed: bool = False
+    says = "ended the cycle that was left lying ({e.ground}): {e.reason}"
+    ground: Code
+    reason: TextRef
 
 
 class RecordIntakeConversation(CycleCommand):
@@ -142,6 +125,14 @@ class WithdrawFromCycle(CycleCommand):
     """End the cycle of the program's own will; nothing handed in is lost."""
 
     by: ClassVar[tuple[Role, ...]] = (Role.PROGRAM_LEAD,)
+    reason: Text
+
+
+class LapseCycle(CycleCommand):
+    """End a cycle that the program left lying, so that nothing waits for it any more."""
+
+    by: ClassVar[tuple[Role, ...]] = (Role.AFFILIATE_ADMIN,)
+    ground: Literal["unreachable", "program_gone", "no_work_for_six_months"]
     reason: Text
 
 
@@ -177,6 +168,19 @@ def rules_of(p: Program, cycle: Cycle, ctx: Context) -> tuple[Policy, date]:
     return policy, ctx.today(policy.timezone)
 
 
+def offered_by(policy: Policy) -> list[str]:
+    """The kinds of cycle that a policy knows."""
+    return [k.kind for k in policy.cycles if k.kind != "advancement" or policy.advancement.allowed]
+
+
+def instrument_for(policy: Policy, ctx: Context) -> InstrumentRef:
+    """The published instrument that a policy asks for."""
+    family: Family | None = ctx.shelf.family(policy.instrument.family)
+    version = policy.instrument.version
+    ref = family.ref(version) if family else None
+    return found(ref, INSTRUMENT_NOT_PUBLISHED, family=policy.instrument.family, version=version)
+
+
 def gates_of(policy: Policy, kind: str) -> tuple[str, ...]:
     """The gates of a cycle kind, in order."""
     return tuple(g.code for g in policy.gates_for(kind))
@@ -195,37 +199,6 @@ def access_of(p: Program, cycle_id: str | None) -> list[str]:
     """The grant of access, where it rests on the gates of a cycle."""
     cycle = p.cycles.get(cycle_id or "")
     return ["assessment_access"] if cycle and cycle.access else []
-
-
-@stage.decide(RequestParticipation)
-def request(p: Program, c: RequestParticipation, ctx: Context) -> Outcomes:
-    """A listed program without a cycle under way asks; a renewal waits for its window (A25, M15)."""
-    need = Need()
-    need(p.listing.state == "listed", NOT_LISTED, state=p.listing.state)
-    need.settle()
-    _, policy, today = policy_in_force(p, c.scheme, ctx)
-    under_way = open_cycle(p, c.scheme)
-    need(under_way is None, CYCLE_ALREADY_OPEN, cycle_id=under_way and under_way.cycle_id)
-    offered = [k.kind for k in policy.cycles]
-    need(c.kind in offered, KIND_NOT_OFFERED, kind=c.kind, offered=offered)
-    now = standing(p.holdings, c.scheme, today)
-    assessed = now.holding if now.holding and now.holding.assessed else None
-    if c.kind == "initial":
-        need(assessed is None or now.status != "active", STATUS_ACTIVE, tier=assessed and assessed.label)
-    else:
-        need(assessed, NOTHING_TO_RENEW)
-        opens = _renewal_opens(policy, assessed.expires_on if assessed else None)
-        need(opens is None or opens <= today, TOO_EARLY_TO_RENEW, opens=opens)
-    need.settle()
-    return [
-        ParticipationRequested(
-            cycle_id=ctx.mint(), scheme=c.scheme, kind=c.kind, readiness_reviewed=c.readiness_reviewed
-        )
-    ]
-
-
-def _renewal_opens(policy: Policy, expires_on: date | None) -> date | None:
-    return add(expires_on, policy.renewal.opens_before, -1) if policy.renewal and expires_on else None
 
 
 @stage.decide(RecordIntakeConversation)
@@ -256,21 +229,20 @@ def waive(p: Program, c: WaiveGate, ctx: Context) -> Outcomes:
 
 @stage.decide(GrantAssessmentAccess)
 def grant_access(p: Program, c: GrantAssessmentAccess, ctx: Context) -> Outcomes:
-    """Every gate is met; policy and instrument are pinned by version and hash (A9, S1-08)."""
+    """Every gate is met; policy and instrument are pinned by version and hash (A9, S1-08), and what an earlier cycle
+    showed is carried over."""
     cycle = cycle_of(p, c.cycle_id, Phase.REQUESTED)
     ref, policy, _ = policy_in_force(p, cycle.scheme, ctx)
-    family: Family | None = ctx.shelf.family(policy.instrument.family)
-    version = policy.instrument.version
-    instrument = family.ref(version) if family else None
     met = gates_met(p, cycle, gates_of(policy, cycle.kind))
     unmet = [gate for gate, versions in met.items() if not versions]
-    offered = [k.kind for k in policy.cycles]
+    offered = offered_by(policy)
     need = Need()
     need(cycle.kind in offered, KIND_NOT_OFFERED, kind=cycle.kind, offered=offered)
     need(not unmet, GATE_NOT_MET, gates=unmet)
-    pinned = found(instrument, INSTRUMENT_NOT_PUBLISHED, family=policy.instrument.family, version=version)
+    pinned = instrument_for(policy, ctx)
     need.settle()
-    return [AssessmentAccessGranted(cycle_id=c.cycle_id, gates=met, instrument=pinned, policy=ref)]
+    granted = AssessmentAccessGranted(cycle_id=c.cycle_id, gates=met, instrument=pinned, policy=ref)
+    return [granted, *carried_forward(p, cycle, pinned, ctx.shelf)]
 
 
 @stage.decide(WithdrawFromCycle)
@@ -279,21 +251,9 @@ def withdraw_cycle(p: Program, c: WithdrawFromCycle, ctx: Context) -> Outcomes:
     cycle = cycle_of(p, c.cycle_id)
     need = Need()
     need(cycle.phase not in ENDED, WITHDRAWAL_TOO_LATE, phase=cycle.phase)
+    need(not cycle.ordered, ORDERED_BY_AFFILIATE)
     need.settle()
     return [AssessmentWithdrawn(cycle_id=c.cycle_id, reason=c.reason)]
-
-
-@stage.evolve(ParticipationRequested)
-def _(p: Program, e: ParticipationRequested, v: int) -> Program:
-    cycle = Cycle(
-        cycle_id=e.cycle_id,
-        scheme=e.scheme,
-        kind=e.kind,
-        phase=Phase.REQUESTED,
-        requested=v,
-        readiness=e.readiness_reviewed,
-    )
-    return replace(p, cycles={**p.cycles, e.cycle_id: cycle})
 
 
 @stage.evolve(IntakeConversationHeld)
@@ -310,6 +270,18 @@ def _(p: Program, e: GateWaived, v: int) -> Program:
 def _(p: Program, e: AssessmentAccessGranted, v: int) -> Program:
     access = Access(policy=e.policy, instrument=e.instrument, version=v, gates=e.gates)
     return with_cycle(p, e.cycle_id, access=access, phase=Phase.OPEN)
+
+
+@stage.decide(LapseCycle)
+def lapse(p: Program, c: LapseCycle, ctx: Context) -> Outcomes:
+    """Only before it was handed in: from then on the affiliate owes a decision."""
+    cycle = cycle_of(p, c.cycle_id, Phase.REQUESTED, Phase.OPEN)
+    return [AssessmentLapsed(cycle_id=cycle.cycle_id, ground=c.ground, reason=c.reason)]
+
+
+@stage.evolve(AssessmentLapsed)
+def _(p: Program, e: AssessmentLapsed, v: int) -> Program:
+    return with_cycle(p, e.cycle_id, phase=Phase.WITHDRAWN)
 
 
 @stage.evolve(AssessmentWithdrawn)

@@ -4,8 +4,8 @@ from typing import ClassVar
 
 from msgspec.structs import replace
 
-from domain.decision import granted_facts, missing_for
 from domain.evidence import appraise
+from domain.grant import granted_facts, missing_for
 from domain.language import Context, Kind, Need, Outcomes, ProgramCommand, Role, Stage, found, refusal
 from domain.membership import (
     LEVEL_UNKNOWN,
@@ -54,5 +54,5 @@ def accept(p: Program, c: AcceptMembershipApplication, ctx: Context) -> Outcomes
     need = Need()
     need(carried, CRITERIA_NOT_MET, tier=tier.label, missing=missing_for(evaluated, tier.code))
     need.settle()
-    granted = granted_facts(policy, tier, evaluated, kind="initial", effective_on=today, decider=ctx.person)
+    granted = granted_facts(p, policy, tier, evaluated, decider=ctx.person)
     return [MembershipApplicationAccepted(scheme=c.scheme), evaluated, granted]

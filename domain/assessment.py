@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from pydantic import Field
 
 from domain.access import cycle_of, rules_of
+from domain.carrying import not_settled
 from domain.impartiality import reviewing
 from domain.instrument.model import Instrument, Item
 from domain.language import Context, CycleCommand, Kind, Need, Outcomes, Role, Stage, fact, found, names, refusal
@@ -60,7 +61,7 @@ RESPOND_BY_PASSED = refusal("RESPOND_BY_PASSED", Kind.INVALID, "The answer would
 
 
 class SelfAssessmentStarted(CycleEvent):
-    """The first rating of the cycle was made."""
+    """The first rating of the cycle was made, or answers carried over were handed in as they are."""
 
     says = "began the self-assessment"
 
@@ -130,7 +131,8 @@ class ClearRating(CycleCommand):
 
     by: ClassVar[tuple[Role, ...]] = (Role.PROGRAM_STAFF, Role.PROGRAM_LEAD)
     item_id: Code
-    item_revision: int = Field(ge=1)
+    item_revision: int = Field(ge=0)
+    """The revision of the item that was seen; 0 for an answer that was carried over."""
 
 
 class RecordNarrative(CycleCommand):
@@ -199,7 +201,7 @@ def known_items(need: Need, instrument: Instrument, item_ids: tuple[str, ...]) -
 def missing(p: Program, cycle: Cycle, instrument: Instrument, scan_required: bool = False) -> Missing:
     """Everything that stands between the assessment and handing it in (S1-14).
 
-    A description or a document is required only for items in practice (A16).
+    A description or a document is required only for items in practice (A16). What is settled is not gone into again.
     """
     unanswered: list[str] = []
     texts: list[str] = []
@@ -208,12 +210,12 @@ def missing(p: Program, cycle: Cycle, instrument: Instrument, scan_required: boo
         answer = cycle.answers.get(item.id)
         if answer is None or answer.rating is None:
             unanswered.append(item.id)
-        elif item.evidence and answer.rating.in_practice == "yes":
+        elif item.evidence and answer.rating.in_practice == "yes" and item.id not in cycle.carried:
             if item.evidence.kind == "text" and item.id not in cycle.narratives:
                 texts.append(item.id)
             if item.evidence.kind == "document" and not cycle.links.get(item.id):
                 documents.append(item.id)
-    linked = names(d for ids in cycle.links.values() for d in ids)
+    linked = names(d for i, ids in cycle.links.items() if i not in cycle.carried for d in ids)
     unscanned = [d for d in linked if scan_required and p.documents[d].scan == "unscanned"]
     infected = [d for d in linked if p.documents[d].scan == "infected"]
     return Missing(
@@ -248,6 +250,7 @@ def rate(p: Program, c: RateItem, ctx: Context) -> Outcomes:
     revision = before.revision if before else 0
     applies, rated = c.in_practice != "not_applicable", c.in_practice == "yes"
     need = Need()
+    not_settled(need, cycle, item.id)
     need(not rated or c.quality, QUALITY_REQUIRED, item_id=item.id)
     need(rated or not c.quality, QUALITY_FORBIDDEN, item_id=item.id)
     need(applies or item.na_allowed, NOT_APPLICABLE_NOT_ALLOWED, item_id=item.id)
@@ -278,6 +281,7 @@ def clear(p: Program, c: ClearRating, ctx: Context) -> Outcomes:
     rating = found(answer.rating if answer else None, NOTHING_TO_CLEAR, item_id=item.id)
     revision = answer.revision if answer else 0
     need = Need()
+    not_settled(need, cycle, item.id)
     seen = {"revision": revision, "expected": c.item_revision}
     need(revision == c.item_revision, ITEM_CHANGED_BY_OTHER, item_id=item.id, **seen)
     need.settle()
@@ -290,6 +294,7 @@ def record_narrative(p: Program, c: RecordNarrative, ctx: Context) -> Outcomes:
     cycle = editable(p, c.cycle_id)
     item = item_of(instrument_of(cycle, ctx), c.item_id)
     need = Need()
+    not_settled(need, cycle, item.id)
     need(item.evidence and item.evidence.kind == "text", TEXT_NOT_ASKED, item_id=item.id)
     need.settle()
     return [ItemNarrativeRecorded(cycle_id=c.cycle_id, item_id=item.id, text=c.text)]
@@ -297,7 +302,7 @@ def record_narrative(p: Program, c: RecordNarrative, ctx: Context) -> Outcomes:
 
 @stage.decide(SubmitAssessment)
 def submit(p: Program, c: SubmitAssessment, ctx: Context) -> Outcomes:
-    """Complete or refused with the whole list of what is missing (S1-14)."""
+    """Complete or refused with the whole list of what is missing (S1-14); what was carried over may be all of it."""
     cycle = editable(p, c.cycle_id)
     instrument = instrument_of(cycle, ctx)
     policy, today = rules_of(p, cycle, ctx)
@@ -305,16 +310,15 @@ def submit(p: Program, c: SubmitAssessment, ctx: Context) -> Outcomes:
     need = Need()
     need(not lacking, INCOMPLETE, **msgspec.structs.asdict(lacking))
     need.settle()
-    return [
-        AssessmentSubmitted(
-            cycle_id=c.cycle_id,
-            submission_no=len(cycle.submissions) + 1,
-            answers_digest=digest_of(answers_stated(cycle)),
-            item_count=len(instrument.items),
-            documents=linked_documents(p, cycle),
-            submitted_on=today,
-        )
-    ]
+    submitted = AssessmentSubmitted(
+        cycle_id=c.cycle_id,
+        submission_no=len(cycle.submissions) + 1,
+        answers_digest=digest_of(answers_stated(cycle)),
+        item_count=len(instrument.items),
+        documents=linked_documents(p, cycle),
+        submitted_on=today,
+    )
+    return [submitted] if cycle.started else [SelfAssessmentStarted(cycle_id=c.cycle_id), submitted]
 
 
 @stage.decide(ReturnAssessment)
@@ -327,6 +331,7 @@ def return_for_completion(p: Program, c: ReturnAssessment, ctx: Context) -> Outc
     need(c.respond_by >= today, RESPOND_BY_PASSED, respond_by=c.respond_by)
     need.settle()
     known_items(need, instrument_of(cycle, ctx), c.item_ids)
+    not_settled(need, cycle, *c.item_ids)
     need.settle()
     if cycle.review.reviewer:
         reviewing(p, cycle, ctx)

@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 from msgspec.structs import replace
 
 from domain.access import ALREADY_RECORDED, NOT_LISTED, access_of, cycle_of
+from domain.affiliate import Affiliate, has_charter
 from domain.documents import usable
 from domain.language import (
     Context,
@@ -24,7 +25,7 @@ from domain.language import (
     only,
     refusal,
 )
-from domain.program import Assistance, Phase, Program, freeze
+from domain.program import Assistance, Phase, Program, freeze, running_plans
 from domain.publishing import AFFILIATE_UNKNOWN
 from domain.values import Code, PersonId, Reference, Text, TextRef
 
@@ -37,6 +38,11 @@ EVALUATION_OUTSTANDING = refusal(
 )
 PURPOSE_REQUIRED = refusal(
     "PURPOSE_REQUIRED", Kind.INVALID, "Assistance for a cycle is asked for with the purpose nqms, and names the cycle."
+)
+NO_PLAN_TO_WORK_ON = refusal(
+    "NO_PLAN_TO_WORK_ON",
+    Kind.OUT_OF_ORDER,
+    "Help with the improvement plan is asked for once a plan is adopted, and until it is closed.",
 )
 ASSISTANCE_UNKNOWN = refusal("ASSISTANCE_UNKNOWN", Kind.UNKNOWN, "The program has no request for assistance {ta_id}.")
 OUT_OF_ORDER = refusal("OUT_OF_ORDER", Kind.OUT_OF_ORDER, "First this must have happened: {missing}.")
@@ -181,12 +187,14 @@ def outstanding(p: Program, programme: str) -> str | None:
 
 @stage.decide(RequestTechnicalAssistance)
 def request(p: Program, c: RequestTechnicalAssistance, ctx: Context) -> Outcomes:
-    """Nothing further while an evaluation is outstanding (S1-21); other requests stay as they are (S1-05)."""
+    """Nothing further while an evaluation is outstanding (S1-21); other requests stay as they are (S1-05); to work on
+    the plan there must be one (S1-24)."""
     blocking = outstanding(p, c.programme)
     need = Need()
     need(p.listing.state == "listed", NOT_LISTED, state=p.listing.state)
     need(blocking is None, EVALUATION_OUTSTANDING, ta_id=blocking)
     need((c.purpose == "nqms") == (c.cycle_id is not None), PURPOSE_REQUIRED)
+    need(c.purpose != "improvement_plan" or any(running_plans(p)), NO_PLAN_TO_WORK_ON)
     need.settle()
     if c.cycle_id:
         cycle_of(p, c.cycle_id, Phase.REQUESTED)
@@ -202,7 +210,10 @@ def assign_provider(p: Program, c: AssignTaProvider, ctx: Context) -> Outcomes:
     ta = running(p, c.ta_id)
     need = Need()
     need(not ta.assigned, ALREADY_RECORDED)
-    need(ctx.shelf.affiliate(c.affiliate), AFFILIATE_UNKNOWN, affiliate=c.affiliate)
+    provider: Affiliate | None = ctx.shelf.affiliate(c.affiliate)
+    need(provider, AFFILIATE_UNKNOWN, affiliate=c.affiliate)
+    if provider:
+        has_charter(need, provider, ctx.today(provider.timezone))
     need.settle()
     return [
         TechnicalAssistanceProviderAssigned(ta_id=c.ta_id, affiliate=c.affiliate, consultant=c.consultant),

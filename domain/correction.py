@@ -43,7 +43,8 @@ class WithdrawAct(ProgramCommand):
 def _ended(p: Program, act: Any) -> list[str]:
     """The end of the cycle that an act belongs to: what led to it stays as it was."""
     cycle = p.cycles.get(getattr(act, "cycle_id", ""))
-    return ["ended_cycle"] if cycle and cycle.phase in ENDED else []
+    outlives: bool = getattr(act, "outlives_cycle", False)  # a plan is worked on after the decision too
+    return ["ended_cycle"] if cycle and cycle.phase in ENDED and not outlives else []
 
 
 @stage.decide(WithdrawAct)

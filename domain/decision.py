@@ -1,13 +1,14 @@
 """Decision: somebody who did not review decides, on an evaluation made there and then (S0-03..S0-06, S1-18, A2, A26)."""
 
 from datetime import date
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from msgspec.structs import replace
 from pydantic import Field
 
 from domain.access import cycle_of, rules_of
 from domain.evidence import TierEligibilityEvaluated, appraise
+from domain.grant import effective, granted_facts, missing_for, remembered
 from domain.impartiality import DECIDER_NOT_INDEPENDENT, took_part_as, unconflicted
 from domain.language import (
     Context,
@@ -22,13 +23,13 @@ from domain.language import (
     refusal,
 )
 from domain.membership import LEVEL_UNKNOWN
-from domain.policy.evaluate import gaps
+from domain.participation import NOT_AN_ADVANCEMENT
 from domain.policy.model import Moment, Policy, Tier
-from domain.program import ENDED, Cycle, Decision, Holding, Phase, Program, with_cycle
+from domain.program import ENDED, Cycle, Phase, Program, with_cycle
 from domain.statement import ALREADY_DECIDED, REVIEW_NOT_COMPLETE
-from domain.status import standing, through
+from domain.status import ENDING, standing
 from domain.term import add
-from domain.values import Code, OrganisationName, PersonId, PolicyRef, Reference, Text, TextRef
+from domain.values import Code, PersonId, PolicyRef, Reference, Text, TextRef
 
 stage = Stage("decision")
 
@@ -67,40 +68,22 @@ DEFERRALS_EXHAUSTED = refusal(
 DEFERRED_TOO_LONG = refusal(
     "DEFERRED_TOO_LONG", Kind.INVALID, "A decision may be deferred until {latest}, after today."
 )
-
-
-class TierGranted(Event):
-    """A tier was granted: the facts that may be published, and the version of the evaluation it rests on."""
-
-    says = "granted {e.label}, {e.term}[: {e.rationale}]"
-    decision_id: Reference
-    cycle_id: Reference | None = None
-    scheme: Code
-    kind: Code
-    tier: Code
-    granted_at: Code
-    rank: int
-    label: OrganisationName
-    badge: Code | None = None
-    listing: Code
-    national_badge: bool = False
-    assessed: bool
-    policy: PolicyRef
-    zone: Code
-    decided_on: date
-    effective_on: date
-    expires_on: date | None = None
-    review_due_on: date | None = None
-    hold_until: date | None = None
-    falls_back_to: Code | None = None
-    decider: PersonId
-    evaluation: int
-    rationale: TextRef | None = None
-
-    @property
-    def term(self) -> str:
-        """From when to when, by the last valid day (M22)."""
-        return f"from {self.effective_on} {through(self.expires_on)}"
+NOT_THE_TIER_HELD = refusal(
+    "NOT_THE_TIER_HELD", Kind.INVALID, "A corrective cycle is about {held}, which is held, not about {tier}."
+)
+TERM_ENDED = refusal(
+    "TERM_ENDED",
+    Kind.OUT_OF_ORDER,
+    "The term that this {kind} cycle keeps is over; end the cycle, and the program asks for a renewal.",
+)
+STATUS_LOST = refusal(
+    "STATUS_LOST",
+    Kind.OUT_OF_ORDER,
+    "The tier was {status} meanwhile, and no {kind} cycle brings it back; end the cycle, and the program begins anew.",
+)
+ADVERSE_ACT_PENDING = refusal(
+    "ADVERSE_ACT_PENDING", Kind.OUT_OF_ORDER, "Nothing is granted before this is settled: {acts}."
+)
 
 
 class TierDenied(Event):
@@ -131,9 +114,12 @@ class TierDecisionDeferred(Event):
     cycle_id: Reference
     scheme: Code
     tier: Code
+    policy: PolicyRef | None = None
     decided_on: date
     missing: tuple[Code, ...]
     until: date
+    appeal_by: date | None = None
+    """The last day to appeal, once the decision is later than it was put off to (M18)."""
     deferral_no: int
     decider: PersonId
     evaluation: int
@@ -166,44 +152,6 @@ class DeferDecision(CycleCommand):
     missing: tuple[Code, ...] = Field(default=())
 
 
-def missing_for(evaluated: TierEligibilityEvaluated, tier: str) -> tuple[str, ...]:
-    """What stands between the evidence and a tier: item ids where there are any, else the criteria."""
-    found_gaps = gaps(evaluated.evaluation, tier)
-    return tuple(dict.fromkeys(m for g in found_gaps for m in (g.missing or (g.criterion,))))
-
-
-def granted_facts(
-    policy: Policy, tier: Tier, evaluated: TierEligibilityEvaluated, *, kind: str, effective_on: date, decider: str
-) -> TierGranted:
-    """The publishable facts of a grant. A transitional or unassessed tier has no term of its own."""
-    term = policy.term
-    timed = tier.granted_at == "cycle_end"
-    return TierGranted(
-        decision_id=evaluated.decision_id,
-        cycle_id=evaluated.cycle_id,
-        scheme=evaluated.scheme,
-        kind=kind,
-        tier=tier.code,
-        granted_at=tier.granted_at,
-        rank=tier.rank,
-        label=tier.label,
-        badge=tier.badge,
-        listing=tier.listing,
-        national_badge=tier.national_badge,
-        assessed=tier.assessed,
-        policy=evaluated.policy,
-        zone=policy.timezone,
-        decided_on=evaluated.evaluation.day,
-        effective_on=effective_on,
-        expires_on=add(effective_on, term.length) if term.length and timed else None,
-        review_due_on=add(effective_on, term.review_due) if term.review_due and timed else None,
-        hold_until=add(effective_on, tier.hold.max) if tier.hold else None,
-        falls_back_to=tier.hold.on_lapse if tier.hold else None,
-        decider=decider,
-        evaluation=evaluated.through_version + 1,
-    )
-
-
 def _decidable(need: Need, p: Program, cycle: Cycle, tier: Tier, policy: Policy, today: date) -> Moment:
     """Notes what keeps the cycle from being decided; the moment of the process at which the tier is granted."""
     need(cycle.phase not in ENDED, ALREADY_DECIDED)
@@ -211,14 +159,50 @@ def _decidable(need: Need, p: Program, cycle: Cycle, tier: Tier, policy: Policy,
     if tier.granted_at == "assessment_started":
         need(cycle.started, ASSESSMENT_NOT_STARTED, tier=tier.label)
         need(tier.code not in cycle.interim, ALREADY_HELD, tier=tier.label)
-        now = standing(p.holdings, cycle.scheme, today)
-        higher = now.holding if now.holding and now.status == "active" and now.holding.rank > tier.rank else None
-        need(higher is None, ALREADY_HELD, tier=higher and higher.label)
+        now = standing(p, cycle.scheme, today).in_term
+        need(now is None or now.rank <= tier.rank, ALREADY_HELD, tier=now and now.label)
     elif tier.granted_at == "cycle_end" and cycle.phase not in ENDED:
         need(cycle.review.completed, REVIEW_NOT_COMPLETE, phase=cycle.phase)
         received = cycle.statement.received if cycle.statement else 0
         need(policy.statement is None or received, STATEMENT_NOT_RECEIVED, phase=cycle.phase)
     return tier.granted_at
+
+
+def _open_to(p: Program, cycle: Cycle, policy: Policy, today: date) -> list[Tier]:
+    """The tiers that a cycle of its kind can end with: an advancement with those above the one held, a corrective cycle
+    with that one alone."""
+    final = [t for t in policy.tiers if t.granted_at == "cycle_end"]
+    held = standing(p, cycle.scheme, today).in_term
+    if held and cycle.kind == "advancement":
+        return [t for t in final if t.rank > held.rank]
+    if held and cycle.kind == "corrective":
+        return [t for t in final if t.code == held.tier]
+    return final
+
+
+def _of_its_kind(need: Need, p: Program, cycle: Cycle, tier: Tier, policy: Policy, today: date) -> None:
+    """Notes a tier that is not what a cycle of its kind is about."""
+    held = standing(p, cycle.scheme, today).in_term
+    fits = tier.granted_at != "cycle_end" or cycle.phase in ENDED or tier in _open_to(p, cycle, policy, today)
+    why = NOT_THE_TIER_HELD if cycle.kind == "corrective" else NOT_AN_ADVANCEMENT
+    need(fits, why, tier=tier.label, held=held and held.label)
+
+
+def adverse_acts(p: Program, scheme: str, today: date) -> dict[str, str]:
+    """What was decided against the tier held, or is intended, and has not run its course, by its id: a grant would pass
+    it by. An ending that took effect stands in the way of nothing new."""
+    now = standing(p, scheme, today)
+    after = (now.holding.in_place_of or now.holding.version) if now.holding else 0
+    acts: dict[str, str] = {}
+    for m in p.measures:
+        lifted = m.until is not None and m.until <= max(m.since, today)
+        if m.scheme != scheme or m.version <= after or m.kind not in ("suspended", "reduced", "revoked") or lifted:
+            continue
+        stayed = any(since <= today and (until is None or today < until) for since, until in m.stays)
+        suspended = m.kind == now.status == "suspended"
+        if stayed or suspended or today < m.since:
+            acts[m.measure_id] = f"{m.kind} from {m.since}"
+    return acts | {k: f"notice of intent to {n.action}" for k, n in p.notices.items() if n.scheme == scheme}
 
 
 def _deciding(
@@ -231,10 +215,11 @@ def _deciding(
     tier = found(policy.tier(c.tier), LEVEL_UNKNOWN, level=c.tier, levels=levels)
     need = Need()
     moment = _decidable(need, p, cycle, tier, policy, today)
+    _of_its_kind(need, p, cycle, tier, policy, today)
     need(cycle.decider == ctx.person, NOT_THE_DECIDER, decider=cycle.decider, person=ctx.person)
     part = took_part_as(p, cycle, ctx.person)
     need(part is None, DECIDER_NOT_INDEPENDENT, person=ctx.person, part=part)
-    unconflicted(need, p, cycle, ctx.person, today)
+    unconflicted(need, p, cycle, ctx.person, today, ctx.shelf)
     need.settle()
     assert cycle.access is not None  # nothing starts or is reviewed without access
     evaluated = appraise(
@@ -250,37 +235,33 @@ def _deciding(
     return cycle, policy, tier, evaluated
 
 
-def _effective(cycle: Cycle, policy: Policy, tier: Tier, today: date) -> date:
-    """The day the tier counts from: the receipt of the statement, or the day of the decision (A2, M15)."""
-    received = cycle.statement.received_on if cycle.statement else None
-    at_receipt = policy.term.starts == "statement_received_on" and tier.granted_at == "cycle_end"
-    return received if at_receipt and received else today
-
-
 @stage.decide(DecideTier)
 def grant(p: Program, c: DecideTier, ctx: Context) -> Outcomes:
     """Never above what the evidence carries; the whole evaluation is recorded before the grant."""
     cycle, policy, tier, evaluated = _deciding(p, c, ctx)
     evaluation = evaluated.evaluation
     need = Need()
+    if tier.granted_at == "cycle_end":
+        _timely(need, p, cycle, policy, tier, evaluation.day)
     missing = missing_for(evaluated, tier.code)
     carried = evaluation.of(tier.code).result == "true"
     need(carried, TIER_ABOVE_ELIGIBILITY, tier=tier.label, computed=evaluation.computed, missing=missing)
     need.settle()
-    effective_on = _effective(cycle, policy, tier, evaluation.day)
-    granted = granted_facts(policy, tier, evaluated, kind=cycle.kind, effective_on=effective_on, decider=ctx.person)
-    held = standing(p.holdings, cycle.scheme, effective_on)
-    if cycle.kind == "renewal" and policy.term.length and held.holding and held.status == "active":
-        anchor = policy.renewal and policy.renewal.anchor == "previous_expiry_if_in_window"
-        if anchor and held.holding.expires_on:
-            granted = replace(granted, expires_on=add(held.holding.expires_on, policy.term.length))
+    granted = granted_facts(p, policy, tier, evaluated, decider=ctx.person)
     return [evaluated, replace(granted, rationale=c.rationale)]
 
 
-def _carried_at_the_end(evaluated: TierEligibilityEvaluated, policy: Policy) -> bool:
-    """Whether the evidence carries any tier that is granted at the end of a cycle."""
-    final = [t.code for t in policy.tiers if t.granted_at == "cycle_end"]
-    return any(evaluated.evaluation.of(code).result == "true" for code in final)
+def _timely(need: Need, p: Program, cycle: Cycle, policy: Policy, tier: Tier, today: date) -> None:
+    """Notes a tier that was lost or a term that ended meanwhile, and what is pending against the program."""
+    now = standing(p, cycle.scheme, today)
+    lost = cycle.kind != "initial" and now.status in ENDING
+    need(not lost, STATUS_LOST, status=now.status, kind=cycle.kind)
+    keeps = cycle.kind == "corrective" or (cycle.kind == "advancement" and policy.advancement.term == "keep")
+    days = (effective(cycle, policy, tier, today), today)
+    over = keeps and any(standing(p, cycle.scheme, day).in_term is None for day in days)
+    need(lost or not over, TERM_ENDED, kind=cycle.kind)
+    acts = adverse_acts(p, cycle.scheme, today)
+    need(not acts, ADVERSE_ACT_PENDING, acts=list(acts.values()), ids=list(acts))
 
 
 @stage.decide(DenyTier)
@@ -293,10 +274,13 @@ def deny(p: Program, c: DenyTier, ctx: Context) -> Outcomes:
     need = Need()
     need(tier.granted_at == "cycle_end", GRANTED_ON_THE_WAY, tier=tier.label)
     need(not carried, DENIAL_AGAINST_EVIDENCE, tier=tier.label)
-    earlier = [d for d in p.decisions.values() if d.cycle_id == cycle.cycle_id and d.outcome == "denied"]
+    earlier = [
+        d for d in p.decisions.values() if d.cycle_id == cycle.cycle_id and d.outcome == "denied" and not d.reversed
+    ]
     need(tier.code not in [d.tier for d in earlier], ALREADY_DENIED, tier=tier.label)
     need.settle()
     day = evaluated.evaluation.day
+    left = _open_to(p, cycle, policy, day)
     denied = TierDenied(
         decision_id=evaluated.decision_id,
         cycle_id=cycle.cycle_id,
@@ -306,7 +290,7 @@ def deny(p: Program, c: DenyTier, ctx: Context) -> Outcomes:
         zone=policy.timezone,
         decided_on=day,
         missing=missing_for(evaluated, tier.code),
-        ends_cycle=not _carried_at_the_end(evaluated, policy),
+        ends_cycle=not any(evaluated.evaluation.of(t.code).result == "true" for t in left),
         appeal_by=add(day, policy.adverse.appeal_within) if policy.adverse else None,
         decider=ctx.person,
         evaluation=evaluated.through_version + 1,
@@ -331,9 +315,11 @@ def defer(p: Program, c: DeferDecision, ctx: Context) -> Outcomes:
         cycle_id=cycle.cycle_id,
         scheme=cycle.scheme,
         tier=tier.code,
+        policy=evaluated.policy,
         decided_on=day,
         missing=c.missing or missing_for(evaluated, tier.code),
         until=c.until,
+        appeal_by=add(c.until, policy.adverse.appeal_within) if policy.adverse else None,
         deferral_no=cycle.deferrals + 1,
         decider=ctx.person,
         evaluation=evaluated.through_version + 1,
@@ -342,54 +328,13 @@ def defer(p: Program, c: DeferDecision, ctx: Context) -> Outcomes:
     return [evaluated, deferred]
 
 
-def _decided(
-    p: Program,
-    e: TierGranted | TierDenied | TierDecisionDeferred,
-    v: int,
-    outcome: Literal["granted", "denied", "deferred"],
-) -> Program:
-    decision = Decision(
-        outcome=outcome,
-        scheme=e.scheme,
-        tier=e.tier,
-        cycle_id=e.cycle_id,
-        version=v,
-        evaluation=e.evaluation,
-    )
-    return replace(p, decisions={**p.decisions, e.decision_id: decision})
-
-
-@stage.evolve(TierGranted)
-def _(p: Program, e: TierGranted, v: int) -> Program:
-    holding = Holding(
-        scheme=e.scheme,
-        tier=e.tier,
-        rank=e.rank,
-        label=e.label,
-        assessed=e.assessed,
-        effective_on=e.effective_on,
-        expires_on=e.expires_on,
-        hold_until=e.hold_until,
-        falls_back_to=e.falls_back_to,
-        version=v,
-        decision_id=e.decision_id,
-    )
-    p = replace(_decided(p, e, v, "granted"), holdings=(*p.holdings, holding))
-    if e.cycle_id is None:
-        return p
-    cycle = p.cycles[e.cycle_id]
-    if e.granted_at != "cycle_end":  # granted while the assessment goes on: the cycle stays open (M14)
-        return with_cycle(p, e.cycle_id, interim=(*cycle.interim, e.tier))
-    return with_cycle(p, e.cycle_id, phase=Phase.DECIDED)
-
-
 @stage.evolve(TierDenied)
 def _(p: Program, e: TierDenied, v: int) -> Program:
-    p = _decided(p, e, v, "denied")
+    p = remembered(p, e, v, "denied")
     return with_cycle(p, e.cycle_id, phase=Phase.DECIDED) if e.ends_cycle else p
 
 
 @stage.evolve(TierDecisionDeferred)
 def _(p: Program, e: TierDecisionDeferred, v: int) -> Program:
     fields = {"deferrals": e.deferral_no, "deferred_until": e.until, "phase": Phase.DEFERRED}
-    return with_cycle(_decided(p, e, v, "deferred"), e.cycle_id, **fields)
+    return with_cycle(remembered(p, e, v, "deferred", e.until), e.cycle_id, **fields)

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from domain.access import cycle_of
 from domain.assessment import REASON_REQUIRED, instrument_of, item_of, known_items
+from domain.carrying import not_settled
 from domain.documents import usable
 from domain.impartiality import reviewing
 from domain.instrument.model import Instrument
@@ -139,11 +140,11 @@ def gaps(cycle: Cycle, instrument: Instrument) -> list[str]:
 
 
 def undetermined(cycle: Cycle, instrument: Instrument) -> list[str]:
-    """The items on which the present reviewer has not ruled nor taken over a ruling (M7)."""
+    """The items on which the present reviewer has not ruled nor taken over a ruling (M7), but for what is settled."""
     ruled = cycle.review.determinations
     mine = cycle.review.reviewer
     own = {i for i, d in ruled.items() if d.by == mine or d.adopted > cycle.review.assigned}
-    return [i.id for i in instrument.items if i.id not in own]
+    return [i.id for i in instrument.items if i.id not in own and i.id not in cycle.carried]
 
 
 @stage.decide(RecordDetermination)
@@ -157,6 +158,7 @@ def determine(p: Program, c: RecordDetermination, ctx: Context) -> Outcomes:
     ruled = cycle.review.determinations.get(item.id)
     refused = ruled is not None and ruled.outcome == "not_applicable_refused"
     need = Need()
+    not_settled(need, cycle, item.id)
     need(not claimed or refused, RULE_ON_APPLICABILITY, item_id=item.id)
     rating = own if c.outcome == "confirmed" else None
     if c.outcome == "adjusted":
@@ -191,6 +193,7 @@ def confirm(p: Program, c: ConfirmItems, ctx: Context) -> Outcomes:
     item_ids = tuple(dict.fromkeys(c.item_ids))
     need = Need()
     known_items(need, instrument, item_ids)
+    not_settled(need, cycle, *item_ids)
     need.settle()
     rated = {i for i, a in cycle.answers.items() if a.rating and a.rating.in_practice != "not_applicable"}
     unrated = [i for i in item_ids if i not in rated]
@@ -207,6 +210,7 @@ def rule_not_applicable(p: Program, c: RuleNotApplicable, ctx: Context) -> Outco
     answer = cycle.answers.get(item.id)
     claimed = answer and answer.rating and answer.rating.in_practice == "not_applicable"
     need = Need()
+    not_settled(need, cycle, item.id)
     need(claimed, NOT_CLAIMED_INAPPLICABLE, item_id=item.id)
     need.settle()
     return [fact(NotApplicableRuled, c, reviewer=ctx.person)]
@@ -220,6 +224,8 @@ def adopt_determinations(p: Program, c: AdoptDeterminations, ctx: Context) -> Ou
     item_ids = tuple(dict.fromkeys(c.item_ids))
     others = [i for i in item_ids if i not in earlier]
     need = Need()
+    not_settled(need, cycle, *item_ids)
+    need.settle()
     need(not others, NOTHING_TO_ADOPT, item_ids=others)
     need.settle()
     return [DeterminationsAdopted(cycle_id=c.cycle_id, item_ids=item_ids, reviewer=ctx.person)]

@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 from msgspec.structs import replace
 
 from domain.assessment import editable, instrument_of, item_of, known_items, unsettled
+from domain.carrying import not_settled
 from domain.language import (
     Context,
     CycleCommand,
@@ -93,6 +94,7 @@ class DocumentWithdrawn(Event):
 class UploadDocument(ProgramCommand):
     """Enter a file that was streamed in beforehand; size, type and digest are what the server received."""
 
+    for_outsiders: ClassVar[bool] = True
     by: ClassVar[tuple[Role, ...]] = (
         Role.PROGRAM_STAFF,
         Role.PROGRAM_LEAD,
@@ -192,6 +194,7 @@ def link(p: Program, c: LinkDocument, ctx: Context) -> Outcomes:
     item = item_of(instrument_of(cycle, ctx), c.item_id)
     usable(p, c.document_id)
     need = Need()
+    not_settled(need, cycle, item.id)
     need(item.evidence and item.evidence.kind == "document", NO_DOCUMENT_ASKED, item_id=item.id)
     need(c.document_id not in cycle.links.get(item.id, ()), ALREADY_LINKED, item_id=item.id)
     need.settle()
@@ -205,6 +208,7 @@ def unlink(p: Program, c: UnlinkDocument, ctx: Context) -> Outcomes:
     need = Need()
     known_items(need, instrument_of(cycle, ctx), (c.item_id,))
     need.settle()
+    not_settled(need, cycle, c.item_id)
     linked = c.document_id in cycle.links.get(c.item_id, ())
     need(linked, NOT_LINKED, document_id=c.document_id, item_id=c.item_id)
     need.settle()
@@ -220,8 +224,9 @@ def replace_document(p: Program, c: ReplaceDocument, ctx: Context) -> Outcomes:
     need(c.by_document_id != c.document_id, SAME_DOCUMENT, document_id=c.document_id)
     need.settle()
     found(p.documents.get(c.document_id), DOCUMENT_UNKNOWN, document_id=c.document_id)
-    linked = any(c.document_id in ids for ids in cycle.links.values())
-    need(linked, NOT_LINKED, document_id=c.document_id, item_id="any")
+    items = [i for i, ids in cycle.links.items() if c.document_id in ids]
+    need(items, NOT_LINKED, document_id=c.document_id, item_id="any")
+    not_settled(need, cycle, *items)
     need.settle()
     return [fact(DocumentReplaced, c)]
 

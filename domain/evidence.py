@@ -12,6 +12,7 @@ import msgspec
 from domain.access import GATE_EVIDENCE
 from domain.assessment import answers_stated, linked_documents
 from domain.determination import determinations_stated, gaps, practice
+from domain.impartiality import participants
 from domain.instrument.model import Instrument
 from domain.language import Event, Shelf, Stage
 from domain.plan import uncovered
@@ -126,7 +127,7 @@ def appraise(
     pinned = cycle.access.instrument if cycle and cycle.access else None
     instrument: Instrument | None = shelf.instrument(pinned) if pinned else None
     facts = gather(p, cycle, instrument, scheme, day)
-    coached = [a.consultant for a in p.assistance.values() if cycle_id and a.cycle_id == cycle_id]
+    reviewers, consultants = participants(p, cycle) if cycle else ((), ())
     made_from: dict[str, Any] = {
         "decision_id": decision_id,
         "cycle_id": cycle_id,
@@ -139,8 +140,8 @@ def appraise(
         "documents_digest": digest_of(linked_documents(p, cycle) if cycle else {}),
         "plan_digest": cycle.plan.digest if cycle and cycle.plan and cycle.plan.adopted else None,
         "statement_id": cycle.statement.statement_id if cycle and cycle.statement else None,
-        "reviewers": cycle.review.reviewers if cycle else (),
-        "consultants": tuple(sorted({c for c in coached if c})),
+        "reviewers": reviewers,
+        "consultants": consultants,
     }
     return TierEligibilityEvaluated(**made_from, evidence_digest=digest_of(made_from))
 

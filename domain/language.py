@@ -69,6 +69,10 @@ class Role(StrEnum):
     DECIDER = "decider"
     AFFILIATE_ADMIN = "affiliate_admin"
     NATIONAL = "national_body"
+    RECEIVING_ADMIN = "receiving_admin"
+    """Administrator of the affiliate that a program is to be transferred to."""
+    PANELIST = "panelist"
+    """Member of the panel that hears an appeal."""
     CLOCK = "clock"
     OPERATOR = "operator"
 
@@ -81,6 +85,8 @@ ROLE_WORDS = {
     Role.DECIDER: "decider",
     Role.AFFILIATE_ADMIN: "affiliate administrator",
     Role.NATIONAL: "national body",
+    Role.RECEIVING_ADMIN: "administrator of the receiving affiliate",
+    Role.PANELIST: "appeal panelist",
     Role.CLOCK: "clock",
     Role.OPERATOR: "operator of the service",
 }
@@ -91,11 +97,17 @@ class Command(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
     aggregate: ClassVar[str]
-    """Whose stream it goes to: program, affiliate, policy or instrument."""
+    """Whose stream it goes to: program, affiliate, policy, instrument or complaint."""
     by: ClassVar[tuple[Role, ...]]
     """Who may ask, in the order in which a person of several parts is taken to act."""
     creates: ClassVar[bool] = False
     """Whether it begins the stream, instead of needing one."""
+    for_outsiders: ClassVar[bool] = False
+    """Whether somebody whom only one case is open to may ask (M19)."""
+    when_closed: ClassVar[bool] = False
+    """Whether it is answered for programs whose listing ended, too."""
+    anonymous: ClassVar[bool] = False
+    """Whether who asks is kept out of the record."""
 
 
 class ProgramCommand(Command):
@@ -107,6 +119,7 @@ class ProgramCommand(Command):
 class CycleCommand(ProgramCommand):
     """A request about one cycle of a program: from asking to take part to the decision."""
 
+    for_outsiders: ClassVar[bool] = True
     cycle_id: Code
 
 
@@ -259,6 +272,10 @@ class Shelf(Protocol):
 
     def document(self, program_id: str, document_id: str) -> Any:
         """What was received for a program under that id (digest, bytes, media_type), or None."""
+        ...
+
+    def program_home(self, program_id: str) -> str | None:
+        """The code of the affiliate that a registered program belongs to now, or None."""
         ...
 
 

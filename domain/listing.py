@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 from msgspec.structs import replace
 from pydantic import Field
 
-from domain.affiliate import Affiliate
+from domain.affiliate import Affiliate, has_charter, in_charge
 from domain.documents import usable
 from domain.language import (
     Claim,
@@ -51,7 +51,9 @@ AFFILIATE_STAFF = refusal(
     "AFFILIATE_STAFF", Kind.NOT_ALLOWED, "{person} is on the affiliate's staff and cannot act for a program there."
 )
 AUTHORITY_UNPROVEN = refusal(
-    "AUTHORITY_UNPROVEN", Kind.INCOMPLETE, "Who leads the program is shown by a document that was handed in."
+    "AUTHORITY_UNPROVEN",
+    Kind.INCOMPLETE,
+    "Who leads the program, or what it is called, is shown by a document handed in.",
 )
 NOTHING_CHANGED = refusal("NOTHING_CHANGED", Kind.INVALID, "Nothing in the profile would change.")
 
@@ -216,6 +218,7 @@ def register(p: Program, c: RegisterProgram, ctx: Context) -> Outcomes:
     today = ctx.today(affiliate.timezone)
     need = Need()
     need(p.listing.state == "unregistered", ALREADY_REGISTERED)
+    has_charter(need, affiliate, today)
     began = c.began_operating_on
     need(began <= today, DATE_IN_FUTURE, field="began_operating_on", day=began, today=today)
     need.settle()
@@ -236,7 +239,8 @@ def approve(p: Program, c: ApproveListing, ctx: Context) -> Outcomes:
         area=affiliate.jurisdictions,
     )
     need(p.listing.serves_youth, SERVES_NO_YOUTH)
-    need(c.lead not in affiliate.staff, AFFILIATE_STAFF, person=c.lead)
+    staff = in_charge(ctx.shelf, p.listing.affiliate, ctx.today(affiliate.timezone)).staff
+    need(c.lead not in staff, AFFILIATE_STAFF, person=c.lead)
     need.settle()
     return [
         ProgramListingApproved(affiliate=affiliate.affiliate_id),
@@ -281,6 +285,18 @@ def amend(p: Program, c: AmendProfile, ctx: Context) -> Outcomes:
     return [ProgramProfileAmended(**changes)]
 
 
+def appointable(need: Need, p: Program, person: str, role: str, document: str | None, ctx: Context) -> None:
+    """Notes what keeps a person from acting for the program in a role: a part on the affiliate's staff, or an
+    administrator's appointment of a leader that rests on no document."""
+    home: Affiliate = ctx.shelf.affiliate(p.listing.affiliate)
+    staff = in_charge(ctx.shelf, home.affiliate_id, ctx.today(home.timezone)).staff
+    need(person not in staff, AFFILIATE_STAFF, person=person)
+    if document:
+        usable(p, document)
+    shown = document or ctx.actor.role is Role.PROGRAM_LEAD or role not in LEADING
+    need(shown, AUTHORITY_UNPROVEN)
+
+
 @stage.decide(AppointRepresentative)
 def appoint(p: Program, c: AppointRepresentative, ctx: Context) -> Outcomes:
     """Nobody acts for the program and for the affiliate at once; an administrator's appointment of a leader
@@ -288,16 +304,10 @@ def appoint(p: Program, c: AppointRepresentative, ctx: Context) -> Outcomes:
     held = p.people.get(c.person)
     if held and c.role in held.roles:
         return []
-    affiliate: Affiliate = ctx.shelf.affiliate(p.listing.affiliate)
     need = Need()
-    need(c.person not in affiliate.staff, AFFILIATE_STAFF, person=c.person)
-    document = c.authority_document_id
-    if document:
-        usable(p, document)
-    shown = document or ctx.actor.role is Role.PROGRAM_LEAD or c.role not in LEADING
-    need(shown, AUTHORITY_UNPROVEN)
+    appointable(need, p, c.person, c.role, c.authority_document_id, ctx)
     need.settle()
-    return [ProgramRepresentativeAppointed(person=c.person, role=c.role, authority_document_id=document)]
+    return [fact(ProgramRepresentativeAppointed, c)]
 
 
 @stage.decide(RemoveRepresentative)
@@ -318,6 +328,7 @@ def _(p: Program, e: ProgramRegistered, v: int) -> Program:
         state="pending",
         registered=v,
         display_name=e.display_name,
+        legal_name=e.legal_name,
         affiliate=e.affiliate,
         jurisdiction=e.jurisdiction,
         connector_ref=e.connector_ref,

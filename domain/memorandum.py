@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 from msgspec.structs import replace
 
 from domain.access import access_of, rules_of
-from domain.affiliate import Affiliate
+from domain.affiliate import Affiliate, in_charge
 from domain.assistance import AssistanceCommand, changed, running
 from domain.language import Context, Event, Kind, Need, Outcome, Outcomes, Role, Stage, found, refusal
 from domain.listing import LEADING
@@ -123,8 +123,9 @@ def _signs_for(p: Program, party: str, person: str, ctx: Context) -> str | None:
     held = p.people.get(person)
     if party == "program":
         return next((r for r in held.roles if r in LEADING), None) if held else None
+    own = in_charge(ctx.shelf, p.listing.affiliate, _today(p, ctx)).affiliate_id
     for affiliate in ctx.shelf.affiliates():
-        asked = affiliate.affiliate_id == p.listing.affiliate if party == "affiliate" else affiliate.national
+        asked = affiliate.affiliate_id == own if party == "affiliate" else affiliate.national
         if asked and "affiliate_admin" in affiliate.staff.get(person, ()):
             return "affiliate_admin"
     return None

@@ -5,6 +5,7 @@ The state is folded from the program's events and never stored as truth. Each pa
 that a part rests on, so that every decision can name its evidence.
 """
 
+from collections.abc import Iterator
 from datetime import date
 from enum import StrEnum
 from typing import Any, Literal
@@ -12,11 +13,26 @@ from typing import Any, Literal
 from msgspec.structs import replace
 
 from domain.language import Event
-from domain.values import Digest, Fact, InstrumentRef, PersonId, PolicyRef, Rating, Reference, TextRef
-
-
-class Part(Fact):
-    """A part of the state: frozen, changed by copying."""
+from domain.tenure import (
+    BEARING,
+    Appeal,
+    Change,
+    Concern,
+    Decision,
+    Holding,
+    Letter,
+    Measure,
+    Notice,
+    Part,
+    Progress,
+    Proposal,
+    PublicNotice,
+    Report,
+    Tenure,
+    Transfer,
+    Vouchers,
+)
+from domain.values import Digest, InstrumentRef, PersonId, PolicyRef, Rating, Reference, TextRef
 
 
 class Phase(StrEnum):
@@ -41,15 +57,18 @@ ENDED = (Phase.DECIDED, Phase.WITHDRAWN)
 class Listing(Part):
     """Stage ``listing``: the program's place in the register."""
 
-    state: Literal["unregistered", "pending", "listed", "paused", "declined"] = "unregistered"
+    state: Literal["unregistered", "pending", "listed", "paused", "declined", "merged", "discontinued"] = "unregistered"
     registered: int = 0
     approved: int = 0
     display_name: str = ""
+    legal_name: str = ""
     affiliate: str = ""
     jurisdiction: str = ""
     connector_ref: str = ""
     serves_youth: bool = True
     operating_since: date | None = None
+    successor: str = ""
+    """The program that it merged into."""
 
 
 class Representative(Part):
@@ -196,6 +215,19 @@ class Plan(Part):
     months: int | None = None
     digest: str = ""
     adopted: int = 0
+    progress: dict[str, tuple[Progress, ...]] = {}
+    """Stage ``progress``: the reports on each goal; the last one counts."""
+    extended_from: date | None = None
+    """When it would have ended, had it not been extended."""
+    ended: tuple[date, ...] = ()
+    """The ends that were announced; one that was put off, and is not any more, was announced already."""
+    closed: int = 0
+    outcome: str = ""
+
+    @property
+    def running(self) -> bool:
+        """Whether it is adopted and was not closed since."""
+        return self.adopted > self.closed
 
 
 class Statement(Part):
@@ -239,6 +271,20 @@ class Cycle(Part):
     phase: Phase
     requested: int
     readiness: bool = False
+    tier_sought: str | None = None
+    """The tier that the program asked for; without one, the highest."""
+    ordered: bool = False
+    """Whether the affiliate ordered the cycle after a finding."""
+    due_on: date | None = None
+    """Until when what was ordered is to be done."""
+    doubted: tuple[str, ...] = ()
+    """The practices in doubt in an ordered cycle; without any, all of them."""
+    carried_from: str | None = None
+    """The earlier cycle whose answers were carried forward."""
+    carried: tuple[str, ...] = ()
+    """Items whose answer and determination stand as they were carried; they are not rated again."""
+    outsiders: dict[str, tuple[str, date]] = {}
+    """People from outside with a part in this case alone: the part and its last day (M19)."""
     intake: int = 0
     waived: dict[str, int] = {}
     access: Access | None = None
@@ -260,44 +306,6 @@ class Cycle(Part):
     """Tiers granted while the cycle went on."""
 
 
-class Decision(Part):
-    """Stage ``decision``: what was decided, by the version that says so."""
-
-    outcome: Literal["granted", "denied", "deferred"]
-    scheme: str
-    tier: str
-    cycle_id: str | None
-    version: int
-    evaluation: int
-
-
-class Holding(Part):
-    """Stage ``status``: a tier held from a day until the day before another, by one decision."""
-
-    scheme: str
-    tier: str
-    rank: int
-    label: str
-    assessed: bool
-    effective_on: date
-    expires_on: date | None
-    hold_until: date | None = None
-    """Until when a transitional tier may be held, and to what it falls back then (A24)."""
-    falls_back_to: str | None = None
-    version: int
-    decision_id: str | None
-    provenance: Literal["native", "imported"] = "native"
-
-
-class Report(Part):
-    """Stage ``report``: an assessment report and with whom the program shares it."""
-
-    cycle_id: str
-    version: int
-    shares: dict[str, date] = {}
-    """Audience to the last day of the share."""
-
-
 class Program(Part):
     """A mentoring program as the rules see it after ``version`` events."""
 
@@ -311,11 +319,32 @@ class Program(Part):
     cycles: dict[str, Cycle] = {}
     decisions: dict[str, Decision] = {}
     holdings: tuple[Holding, ...] = ()
+    measures: tuple[Measure, ...] = ()
+    notices: dict[str, Notice] = {}
+    """Notices of intent that are open."""
+    appeals: dict[str, Appeal] = {}
+    proposals: dict[str, Proposal] = {}
+    public_notices: dict[str, PublicNotice] = {}
+    announced: dict[str, int] = {}
+    """Stage ``due``: days that came and were announced, by kind and what they are about."""
     reports: dict[str, Report] = {}
+    vouchers: tuple[Vouchers, ...] = ()
+    letters: dict[str, Letter] = {}
+    check_ins: dict[str, int] = {}
+    """Stage ``surveillance``: annual check-ins by scheme and anniversary."""
+    changes: dict[str, Change] = {}
+    concerns: dict[str, Concern] = {}
+    transfer: Transfer | None = None
     questions: dict[str, int] = {}
     """Stage ``support``: questions not answered yet, by version."""
     acts: dict[int, Any] = {}
     """Recorded acts that may still be withdrawn (M2), by version."""
+
+
+def tenured(program: Program, event: Any, version: int) -> Program:
+    """The program with its tenure as a fact changes it."""
+    tenure = BEARING[type(event)](Tenure(holdings=program.holdings, measures=program.measures), event, version)
+    return replace(program, holdings=tenure.holdings, measures=tenure.measures)
 
 
 def with_cycle(program: Program, cycle_id: str, **changes: Any) -> Program:
@@ -338,7 +367,8 @@ def freeze(program: Program, *document_ids: str | None) -> Program:
 def reopened(program: Program, cycle_id: str) -> Program:
     """The program with a cycle back under review: the plan is a draft again, to be agreed to anew."""
     plan = program.cycles[cycle_id].plan
-    draft = replace(plan, adopted=0, proposed=0, proposed_by=None, digest="") if plan else None
+    fresh = {"adopted": 0, "proposed": 0, "proposed_by": None, "digest": "", "extended_from": None}
+    draft = replace(plan, **fresh) if plan else None
     return with_cycle(program, cycle_id, phase=Phase.UNDER_REVIEW, plan=draft)
 
 
@@ -348,6 +378,13 @@ def open_cycle(program: Program, scheme: str, kind: str | None = None) -> Cycle 
         if cycle.scheme == scheme and cycle.phase not in ENDED and kind in (None, cycle.kind):
             return cycle
     return None
+
+
+def running_plans(p: Program) -> Iterator[tuple[Cycle, Plan]]:
+    """The adopted plans that are not closed, of cycles that the program did not withdraw from."""
+    for cycle in p.cycles.values():
+        if cycle.plan and cycle.plan.running and cycle.phase is not Phase.WITHDRAWN:
+            yield cycle, cycle.plan
 
 
 def without(mapping: dict[Any, Any], *keys: Any) -> dict[Any, Any]:

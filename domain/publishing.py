@@ -6,7 +6,7 @@ from typing import ClassVar
 import msgspec
 from msgspec.structs import replace
 
-from domain.affiliate import Affiliate
+from domain.affiliate import Affiliate, in_charge
 from domain.instrument.model import Instrument
 from domain.language import Command, Context, Event, Kind, Need, Outcome, Outcomes, Role, Stage, found, refusal
 from domain.policy.model import Policy
@@ -19,6 +19,7 @@ VERSION_PUBLISHED = refusal("VERSION_PUBLISHED", Kind.OUT_OF_ORDER, "Version {ve
 BODY_PUBLISHED = refusal("BODY_PUBLISHED", Kind.INVALID, "The same content is published as version {version}.")
 BODY_UNKNOWN = refusal("BODY_UNKNOWN", Kind.UNKNOWN, "No content with the hash {sha256} was handed in.")
 BODY_OTHER = refusal("BODY_OTHER", Kind.INVALID, "The content calls itself {named}, not {expected}.")
+POLICY_NOT_IN_FORCE = refusal("POLICY_NOT_IN_FORCE", Kind.OUT_OF_ORDER, "No policy of {scheme} is in force on {day}.")
 SCHEME_UNKNOWN = refusal("SCHEME_UNKNOWN", Kind.UNKNOWN, "There is no scheme {scheme}.")
 SCHEME_ELSEWHERE = refusal(
     "SCHEME_ELSEWHERE",
@@ -196,7 +197,8 @@ def _policy_body(s: Scheme, c: PublishPolicyVersion | ProposePolicyVersion, ctx:
     known = family is not None and family.ref(body.instrument.version) is not None
     need(known, INSTRUMENT_UNKNOWN, family=body.instrument.family, version=body.instrument.version)
     _timely(need, s, c.effective_from, ctx.today(body.timezone))
-    owns = affiliate is not None and "affiliate_admin" in affiliate.staff.get(ctx.person, ())
+    staff = in_charge(ctx.shelf, body.affiliate, ctx.today(body.timezone)).staff if affiliate else {}
+    owns = "affiliate_admin" in staff.get(ctx.person, ())
     need(ctx.actor.role is Role.OPERATOR or owns, NOT_THE_OWNER, affiliate=body.affiliate)
     return body, need
 

@@ -23,7 +23,8 @@ from domain.language import (
     found,
     refusal,
 )
-from domain.program import Cycle, CycleEvent, Program, Report, without
+from domain.program import Cycle, CycleEvent, Program, without
+from domain.tenure import Report
 from domain.values import Code, Digest, Reference, digest_of
 
 stage = Stage("report")

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 from msgspec.structs import replace
 
 from domain.access import ALREADY_RECORDED, WRONG_CYCLE_STATE, cycle_of, rules_of
-from domain.affiliate import Affiliate
+from domain.affiliate import in_charge
 from domain.assessment import answers_stated, linked_documents
 from domain.determination import determinations_stated
 from domain.documents import usable
@@ -225,11 +225,10 @@ def request(p: Program, c: RequestStatement, ctx: Context) -> Outcomes:
 
 def _sign(p: Program, cycle: Cycle, person: str, ctx: Context) -> tuple[Need, str]:
     """What signing needs, however it is done: an allowed role, not held by the affiliate's own staff (A13)."""
-    policy, _ = rules_of(p, cycle, ctx)
+    policy, today = rules_of(p, cycle, ctx)
     roles = policy.statement.signatory_roles if policy.statement else ()
     role = signing_role(p, person, policy)
-    affiliate: Affiliate = ctx.shelf.affiliate(p.listing.affiliate)
-    allowed = role is not None and person not in affiliate.staff
+    allowed = role is not None and person not in in_charge(ctx.shelf, p.listing.affiliate, today).staff
     need = Need()
     need(not (cycle.statement and cycle.statement.signed), ALREADY_RECORDED)
     need(allowed, SIGNATORY_NOT_AUTHORISED, person=person, roles=roles)
@@ -323,7 +322,9 @@ def reopen(p: Program, c: ReopenEvidence, ctx: Context) -> Outcomes:
     cycle = cycle_of(p, c.cycle_id)
     reopenable = (Phase.REVIEWED, Phase.ATTESTATION_PENDING, Phase.ATTESTED, Phase.DEFERRED)
     need = Need()
-    denied = any(d.cycle_id == cycle.cycle_id and d.outcome == "denied" for d in p.decisions.values())
+    denied = any(
+        d.cycle_id == cycle.cycle_id and d.outcome == "denied" and not d.reversed for d in p.decisions.values()
+    )
     decided_on = denied or cycle.phase is Phase.DECIDED
     need(not decided_on, ALREADY_DECIDED)
     need(decided_on or cycle.phase in reopenable, NOTHING_TO_REOPEN, phase=cycle.phase)

@@ -158,32 +158,87 @@ def digest_of(value: object) -> str:
 
 def misfits(value: object, hint: Any, path: str = "") -> list[str]:
     """Names every place in ``value`` that its type does not allow in an event; empty means fit to record."""
+    look = _look(hint)
+    return [f"{(path + place).lstrip('.')} is no {kind}" for place, kind in look(value)] if look else []
+
+
+Misfits = list[tuple[str, str]]
+"""Places, each with the kind that it should be of."""
+Look = Callable[[Any], Misfits]
+
+
+@cache
+def _look(hint: Any) -> Look | None:
+    """What finds the misfits in a value of a type, made once; None where there can be none, as in a number."""
     origin, args = get_origin(hint), get_args(hint)
     if origin is Annotated:
         kind = next((a for a in args[1:] if isinstance(a, Kind)), None)
-        return misfits(value, args[0], path) if kind is None else _misfit(value, kind, path)
-    if isinstance(value, msgspec.Struct):
-        return [
-            wrong
-            for name, inner in field_types(type(value)).items()
-            for wrong in misfits(getattr(value, name), inner, f"{path}.{name}".lstrip("."))
-        ]
+        return _look_at(kind) if kind else _look(args[0])
     if origin is tuple:
-        return [w for i, v in enumerate(cast("tuple[Any, ...]", value)) for w in misfits(v, args[0], f"{path}[{i}]")]
+        return _look_along(_look(args[0]))
     if origin is dict:
-        entries = cast("dict[Any, Any]", value).items()
-        return [
-            wrong
-            for key, v in entries
-            for wrong in misfits(key, args[0], f"{path} key") + misfits(v, args[1], f"{path}[{key}]")
-        ]
-    fitting = [a for a in args if _takes(a, value)] if origin in (Union, UnionType) else []
-    return misfits(value, fitting[0], path) if fitting else []
+        return _look_through(_look(args[0]), _look(args[1]))
+    if origin in (Union, UnionType):
+        return _look_at_one_of([(a, _look(a)) for a in args])
+    return _look_into(hint) if isinstance(hint, type) and issubclass(hint, msgspec.Struct) else None
 
 
-def _misfit(value: object, kind: Kind, path: str) -> list[str]:
-    fits = isinstance(value, str) and len(value) <= kind.max_length and re.fullmatch(kind.pattern, value)
-    return [] if fits else [f"{path} is no {kind.name}"]
+def _look_at(kind: Kind) -> Look:
+    pattern = re.compile(kind.pattern)
+
+    def look(value: Any) -> Misfits:
+        fits = isinstance(value, str) and len(value) <= kind.max_length and pattern.fullmatch(value)
+        return [] if fits else [("", kind.name)]
+
+    return look
+
+
+def _look_into(struct: type[msgspec.Struct]) -> Look:
+    def look(value: Any) -> Misfits:
+        if not isinstance(value, struct):
+            return [("", struct.__name__)]
+        found = [(name, inner(getattr(value, name))) for name, inner in _looks(type(value))]
+        return [(f".{name}{place}", kind) for name, wrong in found for place, kind in wrong]
+
+    return look
+
+
+@cache
+def _looks(struct: type[msgspec.Struct]) -> tuple[tuple[str, Look], ...]:
+    """The fields of a struct in which a misfit can be."""
+    looks = ((name, _look(hint)) for name, hint in field_types(struct).items())
+    return tuple((name, look) for name, look in looks if look)
+
+
+def _look_along(look: Look | None) -> Look | None:
+    if look is None:
+        return None
+    return lambda value: [(f"[{i}]{place}", kind) for i, v in enumerate(value) for place, kind in look(v)]
+
+
+def _look_through(look_at_key: Look | None, look: Look | None) -> Look:
+    def both(value: Any) -> Misfits:
+        found: Misfits = []
+        for key, v in cast("dict[Any, Any]", value).items():
+            found += [(f" key{place}", kind) for place, kind in (look_at_key(key) if look_at_key else ())]
+            found += [(f"[{key}]{place}", kind) for place, kind in (look(v) if look else ())]
+        return found
+
+    return both
+
+
+def _look_at_one_of(members: list[tuple[Any, Look | None]]) -> Look | None:
+    """Looks as the member of a union that a value belongs to."""
+    if not any(look for _, look in members):
+        return None
+
+    def look(value: Any) -> Misfits:
+        if value is None:
+            return []
+        fitting = next((inner for hint, inner in members if _takes(hint, value)), None)
+        return fitting(value) if fitting else []
+
+    return look
 
 
 def _takes(hint: Any, value: object) -> bool:

@@ -96,7 +96,7 @@ class Ledger:
 
     def shelf(self) -> LedgerShelf:
         """What is published now."""
-        return LedgerShelf(self._catalogue.refreshed(), self._bodies, self.documents)
+        return LedgerShelf(self._catalogue.refreshed(), self._bodies, self.documents, self.recorder)
 
     def history(
         self, aggregate: str, subject: str, *, upto: int | None = None, upto_position: int | None = None
@@ -132,7 +132,8 @@ class Ledger:
         CommandReused (the key came before with another request), LedgerBusy, OutcomeUnknown.
         """
         digest = hashlib.sha256(_canonical([command.__name__, subject, body])).digest()
-        command_id = uuid5(COMMANDS_NAMESPACE, f"{person}\n{idempotency_key}") if idempotency_key else uuid4()
+        asking = "" if command.anonymous else person  # who complained must not follow from a key that is guessed
+        command_id = uuid5(COMMANDS_NAMESPACE, f"{asking}\n{idempotency_key}") if idempotency_key else uuid4()
         if idempotency_key and (known := self.recorder.command(command_id)):
             return self._answered(known, digest)
         texts: list[Sealed] = []

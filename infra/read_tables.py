@@ -10,7 +10,7 @@ from typing import Any, LiteralString, cast
 import msgspec
 
 from infra.database import Connection
-from projections.language import Column, Folding, Index, Parked, ReadModel, Recorded
+from projections.language import Column, Folding, Parked, ReadModel, Recorded
 
 Line = tuple[Any, ...]
 _SHOWN: LiteralString = "100"
@@ -56,13 +56,21 @@ class Written:
     """What folding some facts comes to: lines to write, from which position each key's new row holds, what waits."""
 
     main: list[Line] = field(default_factory=list[Line])
-    index: list[Line] = field(default_factory=list[Line])
+    index: list[list[Line]] = field(default_factory=list[list[Line]])
+    """Lines for each index of the model, in their order."""
     begun: dict[str, int] = field(default_factory=dict[str, int])
     parked: list[Parked] = field(default_factory=list[Parked])
 
+    def take(self, main: Sequence[Line], index: Sequence[Sequence[Line]]) -> None:
+        """Further lines of the table and of each index; none at all where there are none of the table."""
+        self.main += main
+        self.index = self.index or [[] for _ in index]
+        for mine, lines in zip(self.index, index, strict=False):
+            mine.extend(lines)
+
 
 class ReadTable:
-    """The table of one read model, with the table of its index where it has one."""
+    """The table of one read model, with the tables of its indexes."""
 
     def __init__(self, model: ReadModel[Any]) -> None:
         self.model = model
@@ -70,10 +78,9 @@ class ReadTable:
         if model.versioned:
             known |= {"from_position": "int8", "to_position": "int8"}
         self._main = _Table(model.name, {**known, **_typed(model.columns), "body": "text"})
-        self._index: Index[Any] | None = model.index
         self._tables = [self._main]
-        if model.index:
-            self._tables.append(_Table(model.index.table, {**known, **_typed(model.index.columns)}))
+        for index in model.indexes:
+            self._tables.append(_Table(index.table, {**known, **_typed(index.columns)}))
 
     # --- rows -----------------------------------------------------------------------------------------------------
 
@@ -120,22 +127,23 @@ class ReadTable:
                 failed[key] = f"the row cannot be written: {type(error).__name__}: {error}"
                 continue
             written.begun[key] = states[0][0]
-            written.main += main
-            written.index += index
+            written.take(main, index)
         if failed:
             late = {parked.position for parked in folding.parked}
             keyed = ((self.model.key(fact), fact.position) for fact in facts)
             written.parked += [Parked(k, at, failed[k]) for k, at in keyed if k in failed and at not in late]
         return written
 
-    def _lines(self, generation: int, key: str, states: Sequence[tuple[int, Any]]) -> tuple[list[Line], list[Line]]:
+    def _lines(
+        self, generation: int, key: str, states: Sequence[tuple[int, Any]]
+    ) -> tuple[list[Line], list[list[Line]]]:
         main: list[Line] = []
-        index: list[Line] = []
+        indexes: list[list[Line]] = [[] for _ in self.model.indexes]
         for place, row in self._places(generation, key, states):
             main.append((*place, *self.model.values(row), self.model.dump(row)))
-            if self._index:
-                index += [(*place, *line) for line in self._index.lines(row)]
-        return main, index
+            for index, lines in zip(self.model.indexes, indexes, strict=True):
+                lines += [(*place, *line) for line in index.lines(row)]
+        return main, indexes
 
     def _places(self, generation: int, key: str, states: Sequence[tuple[int, Any]]) -> Iterator[tuple[Line, Any]]:
         if not self.model.versioned:
@@ -149,7 +157,7 @@ class ReadTable:
 
     def add(self, connection: Connection, written: Written) -> None:
         """Write lines of rows that are new, or whose former lines are ended."""
-        for table, lines in zip(self._tables, (written.main, written.index), strict=False):
+        for table, lines in zip(self._tables, (written.main, *written.index), strict=False):
             table.copy_in(connection, lines)
 
     def _end(self, connection: Connection, generation: int, keys: list[str], positions: list[int]) -> None:

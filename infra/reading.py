@@ -9,19 +9,23 @@ import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from domain.program import Program
+from domain.status import StatusName
 from infra.database import Database
 from projections import audit_trail, decisions, directory, expiry, workspace
 from projections.audit_trail import Line
 from projections.decisions import Listed
 from projections.directory import Members, Partner
 from projections.expiry import Due
+from projections.field import DECIDED, Decided, decided_from
 from projections.held import midnight
 from projections.language import Question, Row
-from projections.workspace import Workspace
+from projections.shared import STATES
+from projections.workspace import Deadline, Workspace
 
 R = TypeVar("R", bound=Row)
 _POSITIONS = "SELECT model, generation, position FROM read.progress WHERE live ORDER BY model"
@@ -54,7 +58,8 @@ class PartnerFilter:
     affiliate: str | None = None
     scheme: str | None = None
     tier: str | None = None
-    status: Literal["active", "expired", "none"] | None = None
+    status: StatusName | None = None
+    """active: held on the day, extended terms too; the others as they are called."""
     place: str | None = None
     q: str | None = None
 
@@ -79,11 +84,19 @@ class PartnerFilter:
 _EVERYONE = PartnerFilter()
 
 
-class Reading:
+class Asking:
     """Asks the read models of a database. Any thread may."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    def _ask(self, question: Question, **words: Any) -> list[Any]:
+        with self._database.pool.connection() as connection:
+            return connection.execute(question.sql, words, binary=True).fetchall()
+
+
+class Reading(Asking):
+    """Answers about programs. Any thread may."""
 
     def positions(self) -> dict[str, tuple[int, int]]:
         """For each model the live generation and the position that it has read up to."""
@@ -113,12 +126,12 @@ class Reading:
             (True, False): directory.BY_RANK,
             (True, True): directory.BY_RANK_THEN,
         }[chosen.ranked, as_known is not None]
-        c1, c2, c3, c4 = _opened(cursor, tuple[str, int, str, str]) if cursor else (None,) * 4
+        c1, c2, c3, c4 = opened_cursor(cursor, tuple[str, int, str, str]) if cursor else (None,) * 4
         day = {"now": now, "as_of": as_of, "known": as_known}
         place = {"c1": c1, "c2": c2, "c3": c3, "c4": c4, "limit": limit + 1}
         lines = self._ask(question, **chosen.words, **day, **place)
         rows = tuple(directory.model.load(line[0]) for line in lines[:limit])
-        more = _closed(lines[limit - 1][1:]) if len(lines) > limit else None
+        more = closed_cursor(lines[limit - 1][1:]) if len(lines) > limit else None
         return Partners(rows, more, next_change_at=None if as_of else self._next_change(chosen, day))
 
     def _next_change(self, chosen: PartnerFilter, day: dict[str, Any]) -> datetime | None:
@@ -182,7 +195,7 @@ class Reading:
         limit: int = 50,
     ) -> Page[Listed]:
         """Decisions, the latest first. CursorInvalid for a cursor that is none of this question's."""
-        (before,) = _opened(cursor, tuple[int]) if cursor else (None,)
+        (before,) = opened_cursor(cursor, tuple[int]) if cursor else (None,)
         lines = self._ask(
             decisions.LIST,
             program=f"program:{program_id}" if program_id else None,
@@ -194,7 +207,7 @@ class Reading:
             limit=limit + 1,
         )
         rows = tuple(_listed(line) for line in lines[:limit])
-        return Page(rows, _closed((rows[-1].dossier.position,)) if len(lines) > limit else None)
+        return Page(rows, closed_cursor((rows[-1].dossier.position,)) if len(lines) > limit else None)
 
     def decision(self, decision_id: str) -> Listed | None:
         """One decision with its whole evaluation."""
@@ -212,22 +225,34 @@ class Reading:
         limit: int = 50,
     ) -> Page[Workspace]:
         """Programs, the longest waiting first. CursorInvalid for a cursor that is none of this question's."""
-        since, key = _opened(cursor, tuple[datetime, str]) if cursor else (None, None)
+        since, key = opened_cursor(cursor, tuple[datetime, str]) if cursor else (None, None)
         words = {"affiliate": affiliate, "waiting_on": waiting_on, "q": directory.folded(q) if q else None}
         lines = self._ask(workspace.LIST, **words, since=since, key=key, limit=limit + 1)
         rows = tuple(workspace.model.load(line[0]) for line in lines[:limit])
-        return Page(rows, _closed(lines[limit - 1][1:]) if len(lines) > limit else None)
+        return Page(rows, closed_cursor(lines[limit - 1][1:]) if len(lines) > limit else None)
 
     def workspace(self, program_id: str) -> Workspace | None:
         """One program's workspace."""
         lines = self._ask(workspace.ONE, key=f"program:{program_id}")
         return next((workspace.model.load(line[0]) for line in lines), None)
 
-    # --- asking ---------------------------------------------------------------------------------------------------
+    def states(self, program_ids: Sequence[str]) -> dict[str, Program]:
+        """The states of some programs, without the acts that may be withdrawn; unknown ones are left out."""
+        lines = self._ask(STATES, keys=[f"program:{program_id}" for program_id in program_ids])
+        rows = (workspace.model.load(line[0]) for line in lines)
+        return {row.program_id: row.program for row in rows}
 
-    def _ask(self, question: Question, **words: Any) -> list[Any]:
-        with self._database.pool.connection() as connection:
-            return connection.execute(question.sql, words, binary=True).fetchall()
+    def deadlines(self, upto: date, *, affiliate: str | None = None) -> list[Deadline]:
+        """What is due up to a day, that day included, and not announced yet, in the order of the days."""
+        names = Deadline.__struct_fields__
+        lines = self._ask(workspace.DEADLINES, upto=upto, affiliate=affiliate)
+        return [Deadline(**dict(zip(names, line, strict=True))) for line in lines]
+
+    # --- the field ------------------------------------------------------------------------------------------------
+
+    def decided(self, scheme: str, through: int) -> list[Decided]:
+        """What was found in every cycle of a scheme that was decided up to the end of a year."""
+        return [decided_from(line) for line in self._ask(DECIDED, scheme=scheme, through=through)]
 
 
 def _listed(line: Any) -> Listed:
@@ -235,11 +260,13 @@ def _listed(line: Any) -> Listed:
     return Listed(dossier=decisions.model.load(body), program_name=name, affiliate=affiliate)
 
 
-def _closed(place: Sequence[Any]) -> str:
+def closed_cursor(place: Sequence[Any]) -> str:
+    """The cursor for a place in a list."""
     return base64.urlsafe_b64encode(msgspec.json.encode(tuple(place))).decode().rstrip("=")
 
 
-def _opened(cursor: str, shape: type[Any]) -> Any:
+def opened_cursor(cursor: str, shape: type[Any]) -> Any:
+    """The place that a cursor stands for. CursorInvalid where it is none of that shape."""
     try:
         return msgspec.json.decode(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)), type=shape)
     except (binascii.Error, msgspec.DecodeError, ValueError):

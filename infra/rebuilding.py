@@ -111,8 +111,7 @@ def build(connection: Connection, tables: Sequence[ReadTable], generations: Sequ
                 continue
             written = table.fold(generations[place], mine[place], {}, ())
             table.park(connection, generations[place], written.parked)
-            waiting[place].main += written.main
-            waiting[place].index += written.index
+            waiting[place].take(written.main, written.index)
             if len(waiting[place].main) >= _WRITE:
                 table.add(connection, waiting[place])
                 waiting[place] = Written()

@@ -9,8 +9,10 @@ from typing import Any
 from domain import evolve, initial
 from domain.affiliate import Affiliate
 from domain.instrument.model import Instrument
+from domain.listing import ProgramRegistered
 from domain.policy.model import Policy, load
 from domain.publishing import Family, Scheme
+from domain.transfer import ProgramTransferredToAffiliate
 from domain.values import InstrumentRef, PolicyRef
 from infra.documents import DocumentStore, UnknownDocument
 from infra.facts import FactRecorder
@@ -18,10 +20,14 @@ from infra.mapper import decode
 from infra.templates import TEMPLATES
 
 BATCH = 1000
+PUBLISHED = ("affiliate", "policy", "instrument")
+"""Whose streams the catalogue keeps; no rule asks the shelf for others, such as complaints."""
+HOMES = {ProgramRegistered.published_name(): "affiliate", ProgramTransferredToAffiliate.published_name(): "to"}
+"""The facts that say to which affiliate a program belongs, and the field that does."""
 
 
 class Catalogue:
-    """The states of all streams but the programs', as of a position."""
+    """The states of all affiliates, policies and instruments, as of a position."""
 
     def __init__(self, recorder: FactRecorder) -> None:
         self._recorder = recorder
@@ -36,6 +42,8 @@ class Catalogue:
             while facts := self._recorder.read_published(self._position, BATCH):
                 for fact in facts:
                     aggregate, _, subject = fact.stream.partition(":")
+                    if aggregate not in PUBLISHED:
+                        continue
                     state = states.get(fact.stream) or initial(aggregate, subject)
                     states[fact.stream] = evolve(state, decode(fact.type, fact.state), fact.version)
                 self._position = facts[-1].position
@@ -71,8 +79,10 @@ class Bodies:
 class LedgerShelf:
     """``domain.language.Shelf`` over a ledger, for one request; it notes the versions of what the rules looked at."""
 
-    def __init__(self, states: dict[str, Any], bodies: Bodies, documents: DocumentStore | None) -> None:
-        self._states, self._bodies, self._documents = states, bodies, documents
+    def __init__(
+        self, states: dict[str, Any], bodies: Bodies, documents: DocumentStore | None, recorder: FactRecorder
+    ) -> None:
+        self._states, self._bodies, self._documents, self._recorder = states, bodies, documents, recorder
         self.looked_at: dict[str, int] = {}
 
     def _state(self, stream: str) -> Any:
@@ -108,6 +118,12 @@ class LedgerShelf:
         """Every scheme."""
         return [s for s in self._states.values() if isinstance(s, Scheme)]
 
+    def zones(self) -> list[str]:
+        """Every time zone in which a day can matter: the affiliates' and their policies' (M20)."""
+        refs = (PolicyRef(s.code, p.version, p.sha256) for s in self.schemes() for p in s.published)
+        policies = (self.policy(ref) for ref in refs)
+        return sorted({a.timezone for a in self.affiliates()} | {p.timezone for p in policies if p})
+
     def template(self, code: str) -> str | None:
         """The hash of a template's text."""
         template = TEMPLATES.get(code)
@@ -122,3 +138,8 @@ class LedgerShelf:
         except UnknownDocument:
             return None
         return described if described.program == program_id else None
+
+    def program_home(self, program_id: str) -> str | None:
+        """The affiliate that a registered program belongs to now, or None; what is looked up is not pinned."""
+        moves = [f for f in self._recorder.read_stream(f"program:{program_id}") if f.type in HOMES]
+        return getattr(decode(moves[-1].type, moves[-1].state), HOMES[moves[-1].type]) if moves else None

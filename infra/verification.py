@@ -8,10 +8,12 @@ from typing import Any, Protocol
 import msgspec
 
 from domain import evolve, initial
-from domain.decision import TierDecisionDeferred, TierDenied, TierGranted
+from domain.decision import TierDecisionDeferred, TierDenied
 from domain.documents import DocumentUploaded
 from domain.evidence import TierEligibilityEvaluated, rederive
+from domain.grant import TierGranted
 from domain.language import Event
+from domain.reversal import DecisionCorrected
 from domain.values import InstrumentRef, PolicyRef, TextRef
 from infra.documents import DocumentStore, ErasedDocument, UnknownDocument
 from infra.ledger import Ledger
@@ -23,6 +25,7 @@ from infra.vault import DamagedSecret, MissingKey, UnknownSecret, Vault, text_di
 BATCH = 1_000
 MOST_NAMED = 50
 Decision = TierGranted | TierDenied | TierDecisionDeferred
+"""The decisions that rest on an evaluation of the evidence; a correction rests on one too."""
 Progress = Callable[[str, int, int], None]
 """Told now and then: what is being checked, how far, of how many."""
 
@@ -182,6 +185,7 @@ def _rederived(ledger: Ledger, program_id: str, head: int, check: Check) -> None
     shelf = ledger.shelf()
     state = initial("program", program_id)
     evaluated: dict[int, TierEligibilityEvaluated] = {}
+    granted: dict[str, str] = {}
     for one in ledger.history("program", program_id, upto_position=head):
         place = f"program:{program_id}@{one.version}"
         if isinstance(one.event, TierEligibilityEvaluated):
@@ -198,6 +202,13 @@ def _rederived(ledger: Ledger, program_id: str, head: int, check: Check) -> None
             fault = _unfounded(one.event, evaluated.get(one.event.evaluation))
             if fault:
                 check.note_divergence(f"{place}: {fault}")
+        if isinstance(one.event, TierGranted):
+            granted[one.event.decision_id] = one.event.tier
+        if isinstance(one.event, DecisionCorrected):
+            check.count += 1
+            fault = _uncorrected(one.event, evaluated.get(one.event.evaluation), granted)
+            if fault:
+                check.note_divergence(f"{place}: {fault}")
         state = evolve(state, one.event, one.version)
 
 
@@ -211,6 +222,19 @@ def _unfounded(event: Decision, evaluated: TierEligibilityEvaluated | None) -> s
     return (
         f"{event.tier} was denied, but the evidence carries it" if isinstance(event, TierDenied) and carried else None
     )
+
+
+def _uncorrected(
+    event: DecisionCorrected, evaluated: TierEligibilityEvaluated | None, granted: dict[str, str]
+) -> str | None:
+    """Why the correction of a grant does not follow from the evidence as it was looked at again, if it does not."""
+    if evaluated is None or evaluated.decision_id != event.decision_id:
+        return "it names no evaluation of the decision that it corrects"
+    tier = granted.get(event.decision_id)
+    if tier is None:
+        return "it corrects a decision that granted nothing"
+    carried = evaluated.evaluation.of(tier).result == "true"
+    return None if carried else f"{tier} was corrected, but the evidence does not carry it any more"
 
 
 def _models(projector: Projector, head: int) -> Check:

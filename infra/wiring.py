@@ -11,10 +11,12 @@ from threading import Thread
 
 import msgspec
 
+from infra import clock as announcing
 from infra.database import Database, open_database
 from infra.documents import DocumentStore
 from infra.keyring import Keyring
 from infra.ledger import Ledger
+from infra.matters import Matters
 from infra.projector import Projector
 from infra.reading import Reading
 from infra.recorder import LEDGER_OPENED, LedgerRecorder
@@ -38,6 +40,7 @@ class Service:
     ledger: Ledger
     projector: Projector
     reading: Reading
+    matters: Matters
 
 
 def recording_clock(database: Database, clock: Clock | None) -> Clock | None:
@@ -68,22 +71,27 @@ def assemble(settings: Settings, database: Database, clock: Clock | None = None)
     documents = DocumentStore(folder / "documents", keyring, database.pool)
     ledger = Ledger(recorder, vault, documents, ledger_clock)
     projector = Projector(database, recorder)
-    return Service(settings, database, keyring, vault, documents, ledger, projector, Reading(database))
+    reading, matters = Reading(database), Matters(database)
+    return Service(settings, database, keyring, vault, documents, ledger, projector, reading, matters)
 
 
 @contextmanager
-def open_service(settings: Settings, clock: Clock | None = None, *, run_projector: bool = False) -> Generator[Service]:
-    """The service, closed at the end; with ``run_projector`` a thread keeps the read models up to date meanwhile."""
+def open_service(settings: Settings, clock: Clock | None = None, *, run_loops: bool = False) -> Generator[Service]:
+    """The service, closed at the end; with ``run_loops`` threads keep the read models up to date and announce what
+    comes due meanwhile."""
     with open_database(settings) as database:
         service = assemble(settings, database, clock)
-        if not run_projector:
+        if not run_loops:
             yield service
             return
         stop = Signal()
-        thread = Thread(target=service.projector.run, args=(stop,), name="projector", daemon=True)
-        thread.start()
+        loops = (service.projector.run, announcing.Clock(service.ledger, service.reading).run)
+        threads = [Thread(target=loop, args=(stop,), daemon=True) for loop in loops]
+        for thread in threads:
+            thread.start()
         try:
             yield service
         finally:
             stop.set()
-            thread.join(timeout=10)
+            for thread in threads:
+                thread.join(timeout=10)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from projections import audit_trail, decisions, directory, expiry, workspace
+from projections import audit_trail, complaints, decisions, directory, expiry, field, notices, workspace
 from projections.language import ReadModel
 
 READ_MODELS: tuple[ReadModel[Any], ...] = (
@@ -11,5 +11,8 @@ READ_MODELS: tuple[ReadModel[Any], ...] = (
     audit_trail.model,
     decisions.model,
     workspace.model,
+    notices.model,
+    complaints.model,
+    field.model,
 )
 """Every read model there is. A new one is a module and a line here."""

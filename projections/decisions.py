@@ -1,16 +1,33 @@
-"""Decisions: for each one what was decided, by whom, and the whole evaluation that it rests on (3.7)."""
+"""Decisions: for each one what was decided, by whom, on what it rests, and what became of it (3.7).
+
+A grant, a denial and a deferral rest on an evaluation of the evidence; an extension, a suspension, a reduction and a
+revocation on grounds. An appeal, a correction, a reversal and the lifting of a suspension are told with the decision that
+they are about, whose own record stays as it was.
+"""
 
 from datetime import date, datetime
 from typing import Any, Literal, LiteralString
 
 from msgspec.structs import replace
 
-from domain.decision import TierDecisionDeferred, TierDenied, TierGranted
+from domain.adverse import (
+    AdverseFacts,
+    PartnerStatusReinstated,
+    PartnerStatusRevoked,
+    PartnerStatusSuspended,
+    PartnerTierReduced,
+)
+from domain.appeal import AppealDismissed, AppealFiled, AppealWithdrawn
+from domain.decision import TierDecisionDeferred, TierDenied
 from domain.evidence import TierEligibilityEvaluated
+from domain.extension import PartnerStatusExtended
+from domain.grant import TierGranted
+from domain.hearing import AppealDecided
+from domain.reversal import DecisionCorrected, DecisionReversed
 from domain.values import TextRef
 from projections.language import Question, ReadModel, Recorded, Row, columns, present, subject_of
 
-Outcome = Literal["evaluated", "granted", "denied", "deferred"]
+Outcome = Literal["evaluated", "granted", "denied", "deferred", "extended", "suspended", "reduced", "revoked"]
 
 
 class Dossier(Row):
@@ -37,13 +54,31 @@ class Dossier(Row):
     decider: str | None = None
     """Opaque id of the person who decided."""
     reason: TextRef | None = None
-    """The rationale of a grant, the reasons of a denial or a deferral."""
-    evaluation_version: int
+    """The rationale of a grant, the reasons of any other, what shows the ground of an extension."""
+    grounds: tuple[str, ...] = ()
+    """Of an extension or an adverse decision."""
+    notice_id: str | None = None
+    review_by: date | None = None
+    """By when a suspension is to be looked at again."""
+    may_reapply_from: date | None = None
+    """After a revocation."""
+    ended_on: date | None = None
+    """From when a suspension was lifted, or the effect of a decision ended."""
+    reversed: bool = False
+    """Whether it counts as never taken, or ended before its time, after an appeal or by two people."""
+    corrected: bool = False
+    """Whether its first day was corrected; the days above are the corrected ones."""
+    supersedes: str | None = None
+    """The decision in whose place it stands, after an appeal."""
+    appeal: str | None = None
+    """filed, upheld, overturned, remanded, dismissed or withdrawn; None without an appeal."""
+    evaluation_version: int | None = None
     decision_version: int | None = None
     """Versions in the program's stream of the two facts."""
     position: int
     recorded_at: datetime
-    evaluation: TierEligibilityEvaluated
+    evaluation: TierEligibilityEvaluated | None = None
+    """What a grant, a denial or a deferral rests on."""
 
 
 class Listed(Row):
@@ -79,6 +114,8 @@ model = ReadModel(
 @model.on(TierEligibilityEvaluated)
 def _(row: Dossier | None, r: Recorded) -> Dossier:
     e: TierEligibilityEvaluated = r.event
+    if row:  # looked at again for a correction; the decision's own evaluation stays
+        return row
     return Dossier(
         decision_id=e.decision_id,
         program_id=subject_of(r.stream),
@@ -119,6 +156,8 @@ def _(row: Dossier | None, r: Recorded) -> Dossier:
         expires_on=e.expires_on,
         review_due_on=e.review_due_on,
         hold_until=e.hold_until,
+        appeal_by=e.appeal_by,
+        supersedes=e.supersedes,
         reason=e.rationale,
     )
 
@@ -132,9 +171,103 @@ def _(row: Dossier | None, r: Recorded) -> Dossier:
 @model.on(TierDecisionDeferred)
 def _(row: Dossier | None, r: Recorded) -> Dossier:
     e: TierDecisionDeferred = r.event
-    return _decided(
-        row, r, "deferred", missing=e.missing, deferred_until=e.until, deferral_no=e.deferral_no, reason=e.reason
+    more = {"deferred_until": e.until, "deferral_no": e.deferral_no, "appeal_by": e.appeal_by}
+    return _decided(row, r, "deferred", missing=e.missing, reason=e.reason, **more)
+
+
+def _taken(r: Recorded, outcome: Outcome, **more: Any) -> Dossier:
+    """A decision that rests on no evaluation."""
+    e: AdverseFacts | PartnerStatusExtended = r.event
+    return Dossier(
+        decision_id=e.decision_id,
+        program_id=subject_of(r.stream),
+        scheme=e.scheme,
+        outcome=outcome,
+        tier=e.tier,
+        decided_on=e.decided_on,
+        decider=e.decider,
+        decision_version=r.version,
+        position=r.position,
+        recorded_at=r.recorded_at,
+        **more,
     )
+
+
+@model.on(PartnerStatusExtended)
+def _(row: Dossier | None, r: Recorded) -> Dossier:
+    e: PartnerStatusExtended = r.event
+    more = {"effective_on": e.extended_from, "expires_on": e.until}
+    return _taken(r, "extended", grounds=(e.ground,), reason=e.evidence, **more)
+
+
+def _adverse(r: Recorded, outcome: Outcome, **more: Any) -> Dossier:
+    e: AdverseFacts = r.event
+    known: dict[str, Any] = {
+        "cycle_id": e.cycle_id,
+        "grounds": e.grounds,
+        "effective_on": e.effective_on,
+        "notice_id": e.notice_id,
+        "appeal_by": e.appeal_by,
+        "reason": e.reasons,
+    }
+    return _taken(r, outcome, **known, **more)
+
+
+@model.on(PartnerStatusSuspended)
+def _(row: Dossier | None, r: Recorded) -> Dossier:
+    e: PartnerStatusSuspended = r.event
+    return _adverse(r, "suspended", kind="imminent_harm" if e.imminent_harm else None, review_by=e.review_by)
+
+
+@model.on(PartnerTierReduced)
+def _(row: Dossier | None, r: Recorded) -> Dossier:
+    e: PartnerTierReduced = r.event
+    return _adverse(r, "reduced", kind=e.to, label=e.label)
+
+
+@model.on(PartnerStatusRevoked)
+def _(row: Dossier | None, r: Recorded) -> Dossier:
+    e: PartnerStatusRevoked = r.event
+    return _adverse(r, "revoked", may_reapply_from=e.may_reapply_from)
+
+
+@model.on(PartnerStatusReinstated)
+def _(row: Dossier | None, r: Recorded) -> Dossier:
+    e: PartnerStatusReinstated = r.event
+    return replace(present(row, r), ended_on=e.effective_on)
+
+
+@model.on(DecisionCorrected)
+def _(row: Dossier | None, r: Recorded) -> Dossier:
+    e: DecisionCorrected = r.event
+    return replace(present(row, r), effective_on=e.effective_on, expires_on=e.expires_on, corrected=True)
+
+
+@model.on(DecisionReversed)
+def _(row: Dossier | None, r: Recorded) -> Dossier:
+    e: DecisionReversed = r.event
+    return replace(present(row, r), reversed=True, ended_on=e.effective_on)
+
+
+@model.on(AppealFiled)
+def _(row: Dossier | None, r: Recorded) -> Dossier:
+    return replace(present(row, r), appeal="filed")
+
+
+@model.on(AppealDecided)
+def _(row: Dossier | None, r: Recorded) -> Dossier:
+    e: AppealDecided = r.event
+    return replace(present(row, r), appeal=e.outcome)
+
+
+@model.on(AppealDismissed)
+def _(row: Dossier | None, r: Recorded) -> Dossier:
+    return replace(present(row, r), appeal="dismissed")
+
+
+@model.on(AppealWithdrawn)
+def _(row: Dossier | None, r: Recorded) -> Dossier:
+    return replace(present(row, r), appeal="withdrawn")
 
 
 _LIVE: LiteralString = "(SELECT generation FROM read.progress WHERE model = 'decisions' AND live)"

@@ -7,12 +7,18 @@ programs within one scheme and never across schemes (A28, M23).
 
 import unicodedata
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal, LiteralString
+from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
-from domain.decision import TierGranted
+from domain.access import AssessmentLapsed, AssessmentWithdrawn
+from domain.assessment import AssessmentSubmitted
+from domain.changes import ProgramRenamed
+from domain.closure import ProgramDiscontinued, ProgramMerged
+from domain.decision import TierDenied
+from domain.grant import TierGranted
 from domain.listing import (
     ProgramListingApproved,
     ProgramListingDeclined,
@@ -21,12 +27,23 @@ from domain.listing import (
     ProgramProfileAmended,
     ProgramRegistered,
 )
-from domain.status import HistoricalStatusImported
-from projections.held import DayIn, Held, Span, Status, granted, imported, midnight, spans, statuses
+from domain.participation import ParticipationRequested
+from domain.program import without
+from domain.tenure import BEARING
+from domain.transfer import ProgramTransferredToAffiliate
+from projections.held import Tenured, borne, midnight
 from projections.language import Index, Question, ReadModel, Recorded, Row, columns, present, subject_of
 
 
-class Partner(Row):
+class FormerName(Row):
+    """A name that the program went by."""
+
+    name: str
+    until: date
+    """The first day on which it had another."""
+
+
+class Partner(Tenured):
     """One program as the public sees it."""
 
     program_id: str
@@ -38,16 +55,14 @@ class Partner(Row):
     ages: tuple[int, int]
     models: tuple[str, ...]
     ein: str | None = None
-    listing: Literal["pending", "listed", "paused", "declined"]
-    held: tuple[Held, ...] = ()
-
-    def history(self) -> Iterator[Span]:
-        """All tiers held, scheme by scheme, in the order of their days."""
-        return spans(self.held)
-
-    def statuses(self, day_of: DayIn) -> tuple[Status, ...]:
-        """What it holds under each of its schemes, on the day that it is in the zone of each tier."""
-        return statuses(self.held, day_of)
+    listing: Literal["pending", "listed", "paused", "declined", "merged", "discontinued"]
+    former_names: tuple[FormerName, ...] = ()
+    successor: str | None = None
+    """The program that it merged into."""
+    renewals: dict[str, str] = {}
+    """Renewals under way: cycle to scheme."""
+    renewing: dict[str, date] = {}
+    """Since when the renewal of a scheme is under review (M15)."""
 
     def next_change_at(self, now: datetime) -> datetime | None:
         """The next midnight at which one of its statuses changes, in UTC."""
@@ -67,7 +82,8 @@ def _values(row: Partner) -> tuple[Any, ...]:
 def _lines(row: Partner) -> Iterator[tuple[Any, ...]]:
     for n, span in enumerate(row.history()):
         h = span.held
-        yield n, row.affiliate, row.listing, h.scheme, h.tier, h.label, h.rank, h.zone, span.since, span.until
+        line = h.scheme, h.tier, h.label, h.rank, h.zone, span.status, span.since, span.until
+        yield n, row.affiliate, row.listing, *line
 
 
 model = ReadModel(
@@ -81,7 +97,7 @@ model = ReadModel(
         "directory_spans",
         columns(
             ordinal="int4", affiliate="text", listing="text", scheme="text", tier="text", label="text", rank="int4",
-            zone="text", since="date", until="date",
+            zone="text", status="text", since="date", until="date",
         ),
         _lines,
     ),
@@ -132,16 +148,69 @@ def _(row: Partner | None, r: Recorded) -> Partner:
     return replace(present(row, r), **{name: value for name, value in changes.items() if value is not None})
 
 
-@model.on(TierGranted)
+@model.on(*BEARING)
 def _(row: Partner | None, r: Recorded) -> Partner:
-    known = present(row, r)
-    return replace(known, held=(*known.held, granted(r)))
+    known: Partner = borne(row, r)
+    return _renewed(known, r.event.cycle_id) if isinstance(r.event, TierGranted) else known
 
 
-@model.on(HistoricalStatusImported)
+@model.on(ProgramRenamed)
+def _(row: Partner | None, r: Recorded) -> Partner:
+    known, e = present(row, r), r.event
+    if known.name == e.display_name:
+        return known
+    former = FormerName(name=known.name, until=e.effective_on)
+    return replace(known, name=e.display_name, former_names=(*known.former_names, former))
+
+
+@model.on(ProgramTransferredToAffiliate)
+def _(row: Partner | None, r: Recorded) -> Partner:
+    return replace(present(row, r), affiliate=r.event.to, jurisdiction=r.event.jurisdiction)
+
+
+@model.on(ProgramMerged)
+def _(row: Partner | None, r: Recorded) -> Partner:
+    return replace(present(row, r), listing="merged", successor=r.event.into)
+
+
+@model.on(ProgramDiscontinued)
+def _(row: Partner | None, r: Recorded) -> Partner:
+    return replace(present(row, r), listing="discontinued")
+
+
+@model.on(ParticipationRequested)
+def _(row: Partner | None, r: Recorded) -> Partner:
+    known, e = present(row, r), r.event
+    if e.kind != "renewal":
+        return known
+    return replace(known, renewals={**known.renewals, e.cycle_id: e.scheme})
+
+
+@model.on(AssessmentSubmitted)
 def _(row: Partner | None, r: Recorded) -> Partner:
     known = present(row, r)
-    return replace(known, held=(*known.held, imported(r)))
+    scheme = known.renewals.get(r.event.cycle_id)
+    if scheme is None or scheme in known.renewing:
+        return known
+    zone = next((h.zone for h in known.held.values() if h.scheme == scheme), "UTC")
+    since = r.recorded_at.astimezone(ZoneInfo(zone)).date()
+    return replace(known, renewing={**known.renewing, scheme: since})
+
+
+@model.on(TierDenied, AssessmentWithdrawn, AssessmentLapsed)
+def _(row: Partner | None, r: Recorded) -> Partner:
+    known = present(row, r)
+    ended = not isinstance(r.event, TierDenied) or r.event.ends_cycle
+    return _renewed(known, r.event.cycle_id) if ended else known
+
+
+def _renewed(row: Partner, cycle_id: str | None) -> Partner:
+    """A renewal came to its end, one way or another."""
+    scheme = row.renewals.get(cycle_id or "")
+    if scheme is None:
+        return row
+    renewals, renewing = without(row.renewals, cycle_id), without(row.renewing, scheme)
+    return replace(row, renewals=renewals, renewing=renewing)
 
 
 class Members(Row):
@@ -168,23 +237,20 @@ _STANDING: LiteralString = f"""SELECT
         coalesce(bool_or(x.active), false) AS active, count(*) > 0 AS ever,
         min(x.scheme) FILTER (WHERE x.active) AS scheme,
         (array_agg(x.rank ORDER BY x.scheme) FILTER (WHERE x.active))[1] AS rank,
-        coalesce(bool_or(x.active AND x.code = %(tier)s::text), false) AS holds,
-        coalesce(bool_or(NOT x.active AND x.code = %(tier)s::text), false) AS held
+        coalesce(bool_or((%(tier)s::text IS NULL OR x.code = %(tier)s) AND CASE coalesce(%(status)s::text, 'active')
+            WHEN 'active' THEN x.active ELSE x.status = %(status)s END), false) AS chosen
     FROM (
-        SELECT DISTINCT ON (s.scheme) s.scheme, s.rank, s.scheme || '/' || s.tier AS code,
-            s.until IS NULL OR s.until > {_DAY} AS active
+        SELECT s.scheme, s.rank, s.scheme || '/' || s.tier AS code, s.status,
+            s.status IN ('active', 'extended') AS active
         FROM read.directory_spans s
         WHERE s.generation = d.generation AND s.key = d.key AND s.from_position = d.from_position
-            AND s.since <= {_DAY} AND (%(scheme)s::text IS NULL OR s.scheme = %(scheme)s)
-        ORDER BY s.scheme, active DESC, s.since DESC
+            AND s.since <= {_DAY} AND (s.until IS NULL OR s.until > {_DAY})
+            AND (%(scheme)s::text IS NULL OR s.scheme = %(scheme)s)
     ) AS x"""
 _STATUS: LiteralString = """CASE
-        WHEN %(tier)s::text IS NOT NULL AND %(status)s::text = 'expired' THEN h.held
-        WHEN %(tier)s::text IS NOT NULL THEN h.holds AND coalesce(%(status)s::text, 'active') = 'active'
-        WHEN %(status)s::text IS NULL THEN true
-        WHEN %(status)s::text = 'active' THEN h.active
-        WHEN %(status)s::text = 'expired' THEN h.ever AND NOT h.active
-        ELSE NOT h.ever END"""
+        WHEN %(status)s::text IS NULL AND %(tier)s::text IS NULL THEN true
+        WHEN %(status)s::text = 'none' THEN %(tier)s::text IS NULL AND NOT h.ever
+        ELSE h.chosen END"""
 
 
 def _page(known: LiteralString, ranked: bool) -> LiteralString:
@@ -220,7 +286,7 @@ def _members(known: LiteralString) -> LiteralString:
     return f"""SELECT s.affiliate, s.scheme, s.tier, max(s.label), s.rank, count(DISTINCT s.key)
 FROM read.directory_spans s
 WHERE s.generation = {_LIVE} AND {known.replace("{0}", "s")} AND s.listing IN ('listed', 'paused')
-    AND s.since <= {_DAY} AND (s.until IS NULL OR s.until > {_DAY})
+    AND s.status IN ('active', 'extended') AND s.since <= {_DAY} AND (s.until IS NULL OR s.until > {_DAY})
     AND (%(affiliate)s::text IS NULL OR s.affiliate = %(affiliate)s)
 GROUP BY s.affiliate, s.scheme, s.tier, s.rank
 ORDER BY s.affiliate, s.scheme, s.rank DESC, s.tier"""
@@ -229,7 +295,7 @@ ORDER BY s.affiliate, s.scheme, s.rank DESC, s.tier"""
 def _named(known: LiteralString) -> LiteralString:
     return f"""SELECT d.body FROM read.directory d
 WHERE d.generation = {_LIVE} AND {known.replace("{0}", "d")} AND d.key = ANY(%(keys)s::text[])
-    AND d.listing IN ('listed', 'paused')
+    AND d.listing IN ('listed', 'paused', 'merged', 'discontinued')
 ORDER BY array_position(%(keys)s::text[], d.key)"""
 
 

@@ -9,24 +9,24 @@ from typing import Any, Literal, LiteralString
 
 from msgspec.structs import replace
 
-from domain.decision import TierGranted
+from domain.changes import ProgramRenamed
 from domain.listing import ProgramListingApproved, ProgramRegistered
-from domain.status import HistoricalStatusImported
+from domain.tenure import BEARING
 from domain.term import last_valid
+from domain.transfer import ProgramTransferredToAffiliate
 from projections.directory import folded
-from projections.held import Held, Span, granted, imported, spans
+from projections.held import Span, Tenured, borne
 from projections.language import Index, Question, ReadModel, Recorded, Row, columns, present, subject_of
 
 Kind = Literal["expires", "hold_ends", "review_due"]
 
 
-class Schedule(Row):
+class Schedule(Tenured):
     """One program with the tiers that may come to an end."""
 
     program_id: str
     name: str
     affiliate: str
-    held: tuple[Held, ...] = ()
 
 
 class Due(Row):
@@ -53,8 +53,8 @@ class Due(Row):
 
 def due(row: Schedule) -> Iterator[Due]:
     """Everything that is due for a program, tier by tier."""
-    for span in spans(row.held):
-        for day, kind in _days(span):
+    for scheme in row.schemes():
+        for span, day, kind in _days(list(row.spans(scheme))):
             h = span.held
             yield Due(
                 program_id=row.program_id,
@@ -70,15 +70,16 @@ def due(row: Schedule) -> Iterator[Due]:
             )
 
 
-def _days(span: Span) -> Iterator[tuple[date, Kind]]:
-    held, until = span.held, span.until
-    if until is not None and until == held.expires_on:
-        yield until, "expires"
-    elif until is not None and until == held.hold_until:
-        yield until, "hold_ends"
-    review = held.review_due_on
-    if review is not None and span.since <= review and (until is None or review < until):
-        yield review, "review_due"
+def _days(mine: list[Span]) -> Iterator[tuple[Span, date, Kind]]:
+    """A term ends where no tier follows; a tier held to its limit makes way for the one that it falls back to."""
+    for span, after in zip(mine, (*mine[1:], None), strict=True):
+        if span.until is not None and after is not None and span.limit == span.until:
+            yield span, span.until, "hold_ends"
+        elif span.until is not None and after is not None and after.status == "expired":
+            yield span, span.until, "expires"
+        review = span.held.review_due_on
+        if span.is_held and review and span.since <= review and (span.until is None or review < span.until):
+            yield span, review, "review_due"
 
 
 def _lines(row: Schedule) -> Iterator[tuple[Any, ...]]:
@@ -112,16 +113,19 @@ def _(row: Schedule | None, r: Recorded) -> Schedule:
     return replace(present(row, r), affiliate=r.event.affiliate)
 
 
-@model.on(TierGranted)
+@model.on(ProgramRenamed)
 def _(row: Schedule | None, r: Recorded) -> Schedule:
-    known = present(row, r)
-    return replace(known, held=(*known.held, granted(r)))
+    return replace(present(row, r), name=r.event.display_name)
 
 
-@model.on(HistoricalStatusImported)
+@model.on(ProgramTransferredToAffiliate)
 def _(row: Schedule | None, r: Recorded) -> Schedule:
-    known = present(row, r)
-    return replace(known, held=(*known.held, imported(r)))
+    return replace(present(row, r), affiliate=r.event.to)
+
+
+@model.on(*BEARING)
+def _(row: Schedule | None, r: Recorded) -> Schedule:
+    return borne(row, r)
 
 
 _LIVE: LiteralString = "(SELECT generation FROM read.progress WHERE model = 'expiry' AND live)"

@@ -1,21 +1,28 @@
-"""Tiers held: what a grant or an import says in public, and what follows from it for a day. Shared by the directory and
-the expiry schedule, so that both rest on one reading of the dated facts (H10)."""
+"""Tiers held: what a grant or an import says in public, and what follows from all that bears on it for a day.
+
+Shared by the directory and the expiry schedule. The dated facts change a tenure exactly as they do for the rules
+(``domain.tenure.BEARING``), so that both rest on one reading of them (H10).
+"""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time
-from typing import Literal
+from typing import Any, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
-from domain.decision import TierGranted
-from domain.program import Holding
-from domain.status import HistoricalStatusImported, intervals
+from msgspec.structs import replace
+
+from domain.adverse import PartnerStatusRevoked, PartnerStatusSuspended, PartnerTierReduced
+from domain.due import holding_id
+from domain.grant import TierGranted
+from domain.status import HELD, IN_TERM, HistoricalStatusImported, Segment, StatusName, timeline
+from domain.tenure import BEARING, Tenure
 from domain.term import last_valid
 from domain.values import PolicyRef
-from projections.language import Recorded, Row
+from projections.language import Recorded, Row, present
 
 
 class Held(Row):
-    """A tier as it was granted or imported, with all that may be published about it."""
+    """A tier as it was granted, imported or reduced to, with all that may be published about it."""
 
     scheme: str
     tier: str
@@ -28,11 +35,7 @@ class Held(Row):
     assessed: bool
     """Whether it says that practices were assessed; imported ones are as their source attests."""
     zone: str
-    effective_on: date
-    expires_on: date | None = None
     review_due_on: date | None = None
-    hold_until: date | None = None
-    falls_back_to: str | None = None
     policy: PolicyRef | None = None
     """Whose words on what the tier means, and does not mean, are shown with it; None for imported ones."""
     decision_id: str | None = None
@@ -48,26 +51,88 @@ class Held(Row):
         return f"{self.scheme}/{self.tier}"
 
 
-class Span(Row):
-    """A tier held from ``since`` until the day before ``until``; without an end where None."""
+class Tenured(Row):
+    """A row about a program's tiers: the tenure as the rules know it, and what may be published about each part."""
 
+    tenure: Tenure = Tenure()
+    held: dict[str, Held] = {}
+    """By the decision, or by the version of an import."""
+    grounds: dict[str, tuple[str, ...]] = {}
+    """Of what bears on a tier, by its decision."""
+
+    def history(self) -> Iterator["Span"]:
+        """All that was held, scheme by scheme, in the order of the days."""
+        for scheme in self.schemes():
+            yield from self.spans(scheme)
+
+    def schemes(self) -> list[str]:
+        """The schemes under which anything was ever held, in order of their codes."""
+        return sorted({h.scheme for h in self.tenure.holdings})
+
+    def spans(self, scheme: str) -> Iterator["Span"]:
+        """The stretches of one scheme."""
+        for segment in timeline(self.tenure.holdings, self.tenure.measures, scheme):
+            yield self._span(segment)
+
+    def _span(self, s: Segment) -> "Span":
+        grounds = self.grounds.get(s.measure_id or "", ())
+        held = self.held[holding_id(s.holding)]
+        running = s.status in IN_TERM
+        return Span(
+            status=s.status,
+            held=held,
+            since=s.since,
+            until=s.until,
+            ends=s.holding.expires_on if running else None,
+            limit=s.holding.hold_until if running else None,
+            grounds=grounds,
+        )
+
+    def statuses(self, day_of: "DayIn") -> tuple["Status", ...]:
+        """What is held under each scheme, on the day that it is in the zone of each tier."""
+        return tuple(self._status(scheme, day_of) for scheme in self.schemes())
+
+    def _status(self, scheme: str, day_of: "DayIn") -> "Status":
+        past: Span | None = None
+        for span in self.spans(scheme):
+            if span.since <= day_of(span.held.zone):
+                past = span
+        return Status(scheme=scheme, status=past.status if past else "none", span=past)
+
+
+class Span(Row):
+    """A stretch in which one status held, from ``since`` until the day before ``until``; without an end where None."""
+
+    status: StatusName
     held: Held
+    """The tier held, or the last one held."""
     since: date
     until: date | None = None
+    ends: date | None = None
+    """When the term ends by time, while it is running."""
+    limit: date | None = None
+    """When a transitional tier comes to its limit."""
+    grounds: tuple[str, ...] = ()
+    """Why it is suspended, reduced or lost, as classes of reasons."""
 
     @property
     def through(self) -> date | None:
         """The last valid day (M22)."""
         return last_valid(self.until) if self.until else None
 
+    @property
+    def is_held(self) -> bool:
+        """Whether the tier may be claimed."""
+        return self.status in HELD
+
 
 class Status(Row):
     """What a program holds under one scheme on one day."""
 
     scheme: str
-    status: Literal["active", "expired", "none"]
+    status: StatusName
     span: Span | None = None
-    """The tier held, or the last one held when expired."""
+    """The stretch that the day lies in; None before the first tier."""
 
 
 DayIn = Callable[[str], date]
@@ -84,9 +149,26 @@ def midnight(day: date, zone: str) -> datetime:
     return datetime.combine(day, time.min, ZoneInfo(zone)).astimezone(UTC)
 
 
-def granted(r: Recorded) -> Held:
-    """What a grant says in public."""
-    e: TierGranted = r.event
+T = TypeVar("T", bound=Tenured)
+
+
+def borne(row: T | None, r: Recorded) -> T:
+    """The row after a fact that bears on a tier, as the rules see it."""
+    known = present(row, r)
+    changes: dict[str, Any] = {"tenure": BEARING[type(r.event)](known.tenure, r.event, r.version)}
+    if isinstance(r.event, TierGranted):
+        changes["held"] = {**known.held, r.event.decision_id: _granted(r.event, r.version)}
+    elif isinstance(r.event, HistoricalStatusImported):
+        changes["held"] = {**known.held, f"import-{r.version}": _imported(r.event, r.version)}
+    elif isinstance(r.event, PartnerTierReduced):
+        changes["held"] = {**known.held, r.event.decision_id: _reduced(r.event, r.version)}
+        changes["grounds"] = {**known.grounds, r.event.decision_id: r.event.grounds}
+    elif isinstance(r.event, (PartnerStatusSuspended, PartnerStatusRevoked)):
+        changes["grounds"] = {**known.grounds, r.event.decision_id: r.event.grounds}
+    return replace(known, **changes)
+
+
+def _granted(e: TierGranted, version: int) -> Held:
     return Held(
         scheme=e.scheme,
         tier=e.tier,
@@ -97,20 +179,32 @@ def granted(r: Recorded) -> Held:
         national_badge=e.national_badge,
         assessed=e.assessed,
         zone=e.zone,
-        effective_on=e.effective_on,
-        expires_on=e.expires_on,
         review_due_on=e.review_due_on,
-        hold_until=e.hold_until,
-        falls_back_to=e.falls_back_to,
         policy=e.policy,
         decision_id=e.decision_id,
-        version=r.version,
+        version=version,
     )
 
 
-def imported(r: Recorded) -> Held:
-    """What an import says in public: attested by its source, never derived here."""
-    e: HistoricalStatusImported = r.event
+def _reduced(e: PartnerTierReduced, version: int) -> Held:
+    return Held(
+        scheme=e.scheme,
+        tier=e.to,
+        rank=e.rank,
+        label=e.label,
+        badge=e.badge,
+        listing=e.listing,
+        national_badge=e.national_badge,
+        assessed=e.assessed,
+        zone=e.zone,
+        policy=e.policy,
+        decision_id=e.decision_id,
+        version=version,
+    )
+
+
+def _imported(e: HistoricalStatusImported, version: int) -> Held:
+    """Attested by its source, never derived here."""
     return Held(
         scheme=e.scheme,
         tier=e.tier,
@@ -120,59 +214,7 @@ def imported(r: Recorded) -> Held:
         listing=e.listing,
         assessed=True,
         zone=e.zone,
-        effective_on=e.valid_from,
-        expires_on=e.valid_until,
-        version=r.version,
+        version=version,
         provenance="imported",
         source=e.source,
     )
-
-
-def _holdings(held: tuple[Held, ...]) -> tuple[Holding, ...]:
-    """The same tiers as the rules know them."""
-    return tuple(
-        Holding(
-            scheme=h.scheme,
-            tier=h.tier,
-            rank=h.rank,
-            label=h.label,
-            assessed=h.assessed,
-            effective_on=h.effective_on,
-            expires_on=h.expires_on,
-            hold_until=h.hold_until,
-            falls_back_to=h.falls_back_to,
-            version=h.version,
-            decision_id=h.decision_id,
-            provenance=h.provenance,
-        )
-        for h in held
-    )
-
-
-def schemes(held: tuple[Held, ...]) -> list[str]:
-    """The schemes under which anything was ever held, in order of their codes."""
-    return sorted({h.scheme for h in held})
-
-
-def spans(held: tuple[Held, ...]) -> Iterator[Span]:
-    """All tiers held, scheme by scheme, in the order of their days."""
-    if not held:
-        return
-    by_version, holdings = {h.version: h for h in held}, _holdings(held)
-    for scheme in schemes(held):
-        for holding, since, until in intervals(holdings, scheme):
-            yield Span(held=by_version[holding.version], since=since, until=until)
-
-
-def statuses(held: tuple[Held, ...], day_of: DayIn) -> tuple[Status, ...]:
-    """What is held under each scheme, on the day that it is in the zone of each tier."""
-    every = list(spans(held))
-    return tuple(_status(scheme, [s for s in every if s.held.scheme == scheme], day_of) for scheme in schemes(held))
-
-
-def _status(scheme: str, mine: list[Span], day_of: DayIn) -> Status:
-    begun = [(s, day_of(s.held.zone)) for s in mine if s.since <= day_of(s.held.zone)]
-    active = next((s for s, day in begun if s.until is None or day < s.until), None)
-    if active:
-        return Status(scheme=scheme, status="active", span=active)
-    return Status(scheme=scheme, status="expired" if begun else "none", span=begun[-1][0] if begun else None)

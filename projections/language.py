@@ -146,7 +146,7 @@ class ReadModel(Generic[R]):
         aggregate: str | None,
         columns: tuple[Column, ...] = (),
         values: Callable[[R], tuple[Any, ...]] = lambda row: (),
-        index: Index[R] | None = None,
+        index: Index[R] | tuple[Index[R], ...] = (),
         key: Key = stream_of,
         versioned: bool = False,
         once: bool = False,
@@ -155,7 +155,8 @@ class ReadModel(Generic[R]):
         self.row = row
         self.aggregate = aggregate
         """Of which kind of stream it reads, None for all: there it stops at facts of types not known yet."""
-        self.columns, self.values, self.index = columns, values, index
+        self.columns, self.values = columns, values
+        self.indexes = (index,) if isinstance(index, Index) else index
         self.key, self.versioned, self.once = key, versioned, once
         self.arms: dict[type[object], Arm] = {}
         """How each type of fact changes the row."""
@@ -167,7 +168,8 @@ class ReadModel(Generic[R]):
     @cached_property
     def shape(self) -> str:
         """The digest of the row's fields and columns; rows stored under another one have to be made again."""
-        return digest_of([msgspec.json.schema(self.row), [(c.name, c.type) for c in self.columns]])
+        tables = [(i.table, [(c.name, c.type) for c in i.columns]) for i in self.indexes]
+        return digest_of([msgspec.json.schema(self.row), [(c.name, c.type) for c in self.columns], tables])
 
     def on(self, *events: type[Event]) -> Callable[[F], F]:
         """The arm for some types of fact: (row or None, recorded) to the row, or None where there is none.

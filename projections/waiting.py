@@ -5,18 +5,13 @@ the state shows, which names the right part, and the right request wherever the 
 """
 
 from collections.abc import Callable
+from datetime import date
 from typing import NamedTuple
 
 from domain.access import GATE_EVIDENCE, GrantAssessmentAccess, RecordIntakeConversation, gates_of
 from domain.admission import AcceptMembershipApplication
 from domain.assessment import RateItem, SubmitAssessment
-from domain.assistance import (
-    AssignTaProvider,
-    CompleteAssistanceReport,
-    CompleteEvaluation,
-    CompleteNeedsAssessment,
-    RequestTechnicalAssistance,
-)
+from domain.assistance import AssignTaProvider, CompleteNeedsAssessment, RequestTechnicalAssistance
 from domain.decision import DecideTier
 from domain.determination import ConfirmItems
 from domain.impartiality import AssignDecider, AssignReviewer
@@ -26,10 +21,10 @@ from domain.memorandum import DraftMou, SignMou
 from domain.plan import AdoptPlan, DraftPlan, ProposePlan
 from domain.policy.model import Policy
 from domain.program import ENDED, Assistance, Cycle, Phase, Program
-from domain.report import IssueReport
+from domain.progress import ReportGoalProgress
 from domain.review import CompleteReview, RecordSiteReview
 from domain.statement import ConfirmReceipt, ReceiveStatement, RequestStatement, SignStatement
-from domain.support import AnswerSupportQuestion
+from projections.matters import matters
 
 ADMIN, LEAD, REVIEWER, DECIDER, NATIONAL = (
     Role.AFFILIATE_ADMIN,
@@ -69,10 +64,13 @@ def waiting(p: Program, asks: Asks | None = None) -> Turn | None:
     if any(m.state == "submitted" for m in p.memberships.values()):
         return _turn(ADMIN, AcceptMembershipApplication)
     under_way = next((c for c in p.cycles.values() if c.phase not in ENDED), None)
-    if under_way is not None:
-        role, command, _ = _PHASES[under_way.phase](p, under_way, asks)
-        return Turn(role, command, under_way.cycle_id)
-    return _afterwards(p)
+    return turn_in(p, under_way, asks) if under_way else _afterwards(p)
+
+
+def turn_in(p: Program, cycle: Cycle, asks: Asks | None = None) -> Turn:
+    """Whose turn it is in a cycle under way."""
+    role, command, _ = _PHASES[cycle.phase](p, cycle, asks)
+    return Turn(role, command, cycle.cycle_id)
 
 
 def _turn(role: Role, command: type[Command]) -> Turn:
@@ -88,6 +86,9 @@ def _requested(p: Program, c: Cycle, asks: Asks | None) -> Turn:
 
 
 def _gates_begun(p: Program, c: Cycle) -> tuple[str, ...]:
+    """The gates of a first cycle; before a later one there are few, and assistance only where it was asked for."""
+    if c.kind != "initial" and not any(_of(a, c) for a in p.assistance.values()):
+        return ()
     if c.scheme in p.memberships:
         return ("membership_accepted",)
     return (
@@ -189,15 +190,11 @@ _PHASES: dict[Phase, Callable[[Program, Cycle, Asks | None], Turn]] = {
 
 
 def _afterwards(p: Program) -> Turn | None:
-    """Between cycles: reports, evaluations, assistance, questions."""
-    reported = {r.cycle_id for r in p.reports.values()}
-    unreported = next((c for c in p.cycles.values() if c.phase is Phase.DECIDED and c.cycle_id not in reported), None)
-    if unreported:
-        return Turn(ADMIN, IssueReport.__name__, unreported.cycle_id)
-    for a in p.assistance.values():
-        if a.cancelled or a.evaluated:
-            continue
-        if a.reported:
-            return _turn(LEAD, CompleteEvaluation)
-        return _turn(ADMIN, CompleteAssistanceReport) if a.assigned else _turn(NATIONAL, AssignTaProvider)
-    return _turn(ADMIN, AnswerSupportQuestion) if p.questions else None
+    """Between cycles: the earliest thing that waits for somebody; without one, the next goal of a running plan."""
+    every = list(matters(p))
+    waits = sorted((m for m in every if m.waits), key=lambda m: (m.from_on or date.min, m.due_on or date.max))
+    goals = sorted((m for m in every if m.act == ReportGoalProgress.__name__), key=lambda m: m.due_on or date.max)
+    first = next((m for m in (*waits, *goals) if m.act), None)
+    if first is None or first.act is None:
+        return None
+    return Turn(first.role, first.act, first.about if first.about in p.cycles else None)

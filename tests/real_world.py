@@ -129,7 +129,7 @@ def tell(c: RealCase, first: Situation, last: Situation) -> RealCase:
 
 def _rate(c: RealCase) -> None:
     answers = c.how.get("answers", {})
-    for item in c.instrument.items:
+    for item in [i for i in c.instrument.items if i.id not in c.cycle.carried]:
         given: Rating = answers.get(item.id, answers.get("*", yes()))
         reason = words("It does not apply.") if given == NOT_APPLICABLE else None
         before = c.cycle.answers.get(item.id)

@@ -1,7 +1,8 @@
 """What the small world publishes: an instrument of six items and four policies, one for each way of doing things.
 
 ``full`` has every step there is; ``lean`` few gates, an evaluator's finding and a plan that the affiliate issues;
-``member`` admits on application and has a tier held while work is under way; ``southern`` is ``lean`` elsewhere.
+``member`` admits on application, has a tier held while work is under way, and benefits; ``southern`` is ``lean``
+elsewhere.
 """
 
 from typing import Any
@@ -26,6 +27,10 @@ def _tier(code: str, rank: int, *when: Any, **more: Any) -> dict[str, Any]:
     return _rule(**fixed, **said, when={"all": list(when)}, **more)
 
 
+def _benefit(code: str, **more: Any) -> dict[str, Any]:
+    return _rule(code=code, says=f"What {code} is.", **more)
+
+
 STEPS_TO_ACCESS = (
     "listing_approved", "readiness_confirmed", "intake_conversation", "ta_nqms_requested", "ta_provider_assigned",
     "needs_assessment_completed",
@@ -40,6 +45,8 @@ FULL: dict[str, Any] = {
     "cycles": [
         _rule(kind="initial"),
         _rule(kind="renewal", gates=_gates("listing_approved", "intake_conversation")),
+        _rule(kind="advancement", gates=_gates("listing_approved", "intake_conversation")),
+        _rule(kind="corrective", gates=_gates("listing_approved", "intake_conversation")),
     ],
     "review": _rule(modes=["onsite"], reply_days=0),
     "plan": _rule(form="improvement_and_innovation", months=12, cover_gaps=True, issued_by="both"),
@@ -51,7 +58,7 @@ FULL: dict[str, Any] = {
               {"practices_in_place": {"set": "all_counting", "min_share": 80}}, badge="star", national_badge=True),
     ],
     "term": _rule(length="P3Y", starts="statement_received_on", reinstate_on="decision", review_due="P18M"),
-    "advancement": _rule(allowed=False, term="keep"),
+    "advancement": _rule(allowed=True, term="keep"),
     "renewal": _rule(opens_before="P12M", anchor="previous_expiry_if_in_window"),
     "extension": None,
     "adverse": _rule(
@@ -78,6 +85,7 @@ LEAN: dict[str, Any] = {
               {"practices_in_place": {"set": "designated", "min_share": 100, "min_quality": 3}}),
     ],
     "term": _rule(length="P2Y", starts="decision_day", reinstate_on="decision"),
+    "advancement": _rule(allowed=False, term="keep"),
     "renewal": _rule(opens_before="P12M", anchor="new_start"),
     "adverse": None,
     "deferral": _rule(max_times=1, max_period="P30D"),
@@ -102,8 +110,17 @@ MEMBER: dict[str, Any] = {
               {"practices_in_place": {"set": "all_counting", "min_share": 60}}),
     ],
     "term": _rule(length=None, starts="decision_day", reinstate_on="decision"),
+    "advancement": _rule(allowed=False, term="keep"),
     "adverse": None,
     "deferral": _rule(max_times=0, max_period="P30D"),
+    "benefits": {
+        0: [_benefit("open_days")],
+        1: [_benefit("discount", flags=["discretionary", "subject_to_change"]),
+            _benefit("welcome", only_at_this_rank=True)],
+        2: [_benefit("funding", flags=["when_available"]), _benefit("match_tickets", count=10, per="P6M")],
+        3: [_benefit("training_vouchers", count=2, per="P1Y"), _benefit("support_letter", flags=["on_request"]),
+            _benefit("grants", flags=["when_available", "most"]), _benefit("priority", flags=["some_instances"])],
+    },
 }  # fmt: skip
 SOUTHERN = {**LEAN, "policy": "SOUTHERN", "affiliate": "south", "timezone": "America/New_York"}
 POLICIES: dict[str, Policy] = {p.scheme: p for p in map(load, (FULL, LEAN, MEMBER, SOUTHERN))}

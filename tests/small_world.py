@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from typing import Any, NamedTuple, Self, TypedDict, Unpack
+from zoneinfo import ZoneInfo
 
 from domain import Decided, decide, fold, initial
 from domain.access import (
     GrantAssessmentAccess,
     RecordIntakeConversation,
-    RequestParticipation,
     WaiveGate,
     gates_of,
 )
@@ -34,6 +34,7 @@ from domain.language import Command, Context, Event, Refusal, Role
 from domain.listing import AppointRepresentative, ApproveListing, RegisterProgram
 from domain.membership import SubmitMembershipApplication
 from domain.memorandum import DraftMou, SignMou
+from domain.participation import OrderCorrectiveCycle, RequestParticipation
 from domain.plan import AdoptPlan, DraftPlan, ProposePlan, SetGoal
 from domain.policy.model import Policy, load
 from domain.program import Cycle, Program, open_cycle
@@ -140,7 +141,7 @@ class World:
 
     def today(self, zone: str = ZONE) -> date:
         """The day it is."""
-        return self.context(STRANGER, "program", "none").today(zone)
+        return self.now.astimezone(ZoneInfo(zone)).date()
 
     def policy(self, ref: PolicyRef) -> Policy | None:
         """The policy of that hash, or None."""
@@ -175,6 +176,10 @@ class World:
     def document(self, program_id: str, document_id: str) -> Received | None:
         """What was received for a program under that id, or None."""
         return self.received.get((program_id, document_id))
+
+    def program_home(self, program_id: str) -> str | None:
+        """The affiliate that a registered program belongs to now, or None."""
+        return self.state("program", program_id).listing.affiliate or None
 
     def receive(self, program_id: str, document_id: str) -> None:
         """Lets a file come in."""
@@ -213,17 +218,18 @@ def _chartered(world: World) -> None:
     world.must(SOUTH, "south", DelegateDecisions(to="north", until=date(2035, 12, 31)))
 
 
-def _new() -> World:
+def world_of(docs: Iterable[dict[str, Any]]) -> World:
+    """A world with three affiliates, their staff and these policies, and no program."""
     world = World()
     _chartered(world)
     sha256 = world.keep(SMALL, INSTRUMENT)
     world.must(OPERATOR, "SMALL", PublishInstrumentVersion(instrument_version="1", sha256=sha256))
-    for doc in (FULL, LEAN, MEMBER, SOUTHERN):
+    for doc in docs:
         world.publish(doc)
     return world
 
 
-_FIRST = _new()
+_FIRST = world_of((FULL, LEAN, MEMBER, SOUTHERN))
 
 
 def new_world() -> World:
@@ -246,6 +252,10 @@ class How(TypedDict, total=False):
     decider: str
     tier: str
     """The lowest that is granted at the end of a cycle, unless named."""
+    sought: str
+    """The tier that the program asks for; without it the highest."""
+    doubted: tuple[str, ...]
+    """The practices that an ordered cycle is about; without any, all of them."""
 
 
 @dataclass
@@ -352,7 +362,14 @@ def _admit(c: Case) -> None:
 
 def _request(c: Case) -> None:
     kind: Any = c.how.get("kind", "initial")
-    c.must(LEAD, RequestParticipation(scheme=c.scheme, kind=kind, readiness_reviewed=True))
+    if kind == "corrective":
+        due_on, reason = add(c.today, "P90D"), words("Somebody told us.")
+        order = OrderCorrectiveCycle(scheme=c.scheme, ground="inquiry", due_on=due_on, reason=reason)
+        c.must(c.admin, order.model_copy(update={"item_ids": c.how.get("doubted", ())}))
+    else:
+        sought = c.how.get("sought")
+        asked = RequestParticipation(scheme=c.scheme, kind=kind, readiness_reviewed=True, tier_sought=sought)
+        c.must(LEAD, asked)
     under_way = open_cycle(c.p, c.scheme)
     assert under_way is not None
     c.cycle_id = under_way.cycle_id
@@ -405,7 +422,7 @@ def _open(c: Case) -> None:
 
 
 def _rate(c: Case) -> None:
-    for item in INSTRUMENT.items:
+    for item in [i for i in INSTRUMENT.items if i.id not in c.cycle.carried]:
         given = c.how.get("answers", {}).get(item.id, yes())
         reason = words("It does not apply.") if given == NOT_APPLICABLE else None
         said: dict[str, Any] = {"in_practice": given.in_practice, "quality": given.quality, "reason": reason}
@@ -442,14 +459,16 @@ def _assign_reviewer(c: Case) -> None:
 
 
 def _determine(c: Case) -> None:
-    answers, unseen = c.cycle.answers, c.how.get("not_verified", ())
+    answers = {i: a for i, a in c.cycle.answers.items() if i not in c.cycle.carried}
+    unseen = c.how.get("not_verified", ())
     claimed = [i for i, a in answers.items() if a.rating == NOT_APPLICABLE]
     for item_id in claimed:
         reason = words("So it is.")
         c.must(c.reviewer, RuleNotApplicable(cycle_id=c.cycle_id, item_id=item_id, accepted=True, reason=reason))
     confirmed = tuple(i for i in answers if i not in claimed and i not in unseen)
-    c.must(c.reviewer, ConfirmItems(cycle_id=c.cycle_id, item_ids=confirmed))
-    for item_id in unseen:
+    if confirmed:
+        c.must(c.reviewer, ConfirmItems(cycle_id=c.cycle_id, item_ids=confirmed))
+    for item_id in [i for i in unseen if i in answers]:
         said: dict[str, Any] = {"outcome": "not_verified", "reason": words("Nothing to be seen.")}
         c.must(c.reviewer, RecordDetermination(cycle_id=c.cycle_id, item_id=item_id, **said))
     for finding in c.how.get("findings", ()):

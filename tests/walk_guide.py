@@ -12,26 +12,30 @@ from domain import impartiality as imp
 from domain import listing as li
 from domain import membership as me
 from domain import memorandum as mou
+from domain import outsiders, status, support
+from domain import participation as part
 from domain import plan as pl
 from domain import publishing as pub
 from domain import report as rep
 from domain import review as rev
 from domain import statement as sta
-from domain import status, support
 from domain.correction import WithdrawAct
-from domain.language import Command, Role
+from domain.due import AnnounceDue
+from domain.language import Role
 from domain.program import ENDED, Cycle, Phase
+from domain.term import add
 from tests.small_policies import INSTRUMENT
 from tests.small_world import NOT_APPLICABLE
+from tests.walk_later import MORE_ASIDE, Kinds, open_matters, possible_matters, rare, time_passes
 from tests.walk_life import Life
 
-Kinds = list[type[Command]]
 ASIDE: Kinds = [
+    *MORE_ASIDE,
     li.AmendProfile, li.AppointRepresentative, li.RemoveRepresentative, li.PauseListing, support.AskSupportQuestion,
     support.AskSupportQuestion, support.AnswerSupportQuestion, support.LogSupportContact, status.ImportHistoricalStatus,
     ta.RequestTechnicalAssistance, ta.AssignTaProvider, ta.CompleteNeedsAssessment, ta.CompleteAssistanceReport,
     ta.CompleteEvaluation, ta.CancelTechnicalAssistance, doc.UploadDocument, doc.RecordScan, doc.WithdrawDocument,
-    WithdrawAct, WithdrawAct, WithdrawAct, ac.RequestParticipation, rev.ScheduleSiteReview,
+    WithdrawAct, WithdrawAct, part.RequestParticipation, rev.ScheduleSiteReview,
     af.AppointStaff, af.RecordStaffDeparture, af.DelegateDecisions, af.CharterAffiliate, af.SetJurisdiction,
     pub.PublishPolicyVersion, pub.ProposePolicyVersion, pub.ConfirmPolicyVersion, pub.PublishInstrumentVersion,
     rep.IssueReport, rep.ShareReport, rep.EndShare, me.SubmitMembershipApplication,
@@ -45,43 +49,67 @@ def next_kinds(w: Life) -> Kinds:
         case "unregistered":
             return [li.RegisterProgram]
         case "pending":
-            return [li.DeclineListing] if w.chance(0.01) else [li.ApproveListing]
+            fit = w.p.listing.serves_youth and w.p.listing.jurisdiction in w.affiliate.jurisdictions
+            return [li.DeclineListing] if w.chance(0.01 if fit else 0.6) else [li.ApproveListing]
         case "paused":
-            return [ac.RequestParticipation, ta.RequestTechnicalAssistance] if w.chance(0.2) else [li.ResumeListing]
+            return [part.RequestParticipation, ta.RequestTechnicalAssistance] if w.chance(0.2) else [li.ResumeListing]
         case "declined":
             w.over = True
             return []
+        case "merged" | "discontinued":
+            return _ended(w)
         case _:
             pass
-    if w.chance(0.08):
+    if w.chance(0.1):
         return ASIDE
     signers = [p for p, r in w.p.people.items() if "executive_director" in r.roles]
     if not signers or not li.leads(w.p):
         return [li.AppointRepresentative]
+    if waiting := open_matters(w) if w.chance(0.3) else []:
+        return w.rng.choice(waiting)
+    cycle = w.cycle
+    if cycle and cycle.phase not in ENDED:
+        begun = possible_matters(w) if w.chance(0.03) else []
+        return w.rng.choice(begun) if begun else _in_cycle(w, cycle)
     member = w.p.memberships.get(w.scheme)
     if w.policy.entry and (member is None or member.state != "accepted"):
         if member is None or member.state != "submitted":
             return [me.SubmitMembershipApplication]
-        refused = [me.DeclineMembershipApplication, me.WithdrawMembershipApplication]
-        return refused if w.chance(0.1) else [adm.AcceptMembershipApplication]
-    cycle = w.cycle
-    return _between(w, cycle) if cycle is None or cycle.phase in ENDED else _in_cycle(w, cycle)
+        refused: Kinds = [me.DeclineMembershipApplication, me.WithdrawMembershipApplication]
+        since = member.operating_since or w.p.listing.operating_since
+        fit = member.formal and since is not None and add(since, "P1Y") <= w.today
+        return refused if w.chance(0.1 if fit else 0.7) else [adm.AcceptMembershipApplication]
+    return _between(w, cycle)
+
+
+def _ended(w: Life) -> Kinds:
+    """A program that is no more: what comes due is still announced."""
+    w.over = w.chance(0.25)
+    time_passes(w)
+    return [AnnounceDue] if w.dues or w.chance(0.3) else [part.RequestParticipation]
 
 
 def _between(w: Life, cycle: Cycle | None) -> Kinds:
-    if cycle and cycle.phase is Phase.DECIDED:
+    if not w.p.holdings and (cycle is None or cycle.phase is Phase.WITHDRAWN):
+        return [part.RequestParticipation]
+    if cycle and cycle.phase is Phase.DECIDED and w.chance(0.5):
         if cycle.cycle_id not in [r.cycle_id for r in w.p.reports.values()]:
             return [rep.IssueReport]
-        if w.chance(0.4):
-            after: Kinds = [ta.CompleteAssistanceReport, ta.CompleteEvaluation, ta.RequestTechnicalAssistance]
-            return [rep.ShareReport, rep.EndShare, *after]
-        if w.chance(0.4):
-            w.over = True
-        if w.chance(0.7):
-            w.world.later(w.rng.choice((100, 700, 760, 1200)))
-    return [ac.RequestParticipation]
+        if w.chance(0.15):
+            return [rep.ShareReport, rep.EndShare, ta.CompleteAssistanceReport, ta.CompleteEvaluation, *AGAIN]
+    if w.chance(0.02):
+        return rare(w)
+    matters = open_matters(w) + (possible_matters(w) if w.chance(0.8) else [])
+    if matters and w.chance(0.85):
+        return w.rng.choice(matters)
+    if w.chance(0.1):
+        w.over = True
+    if w.chance(0.6):
+        time_passes(w)
+    return [part.RequestParticipation]
 
 
+AGAIN: Kinds = [ta.RequestTechnicalAssistance]
 EARLY: dict[Phase, Kinds] = {
     Phase.REQUESTED: [ac.GrantAssessmentAccess, mou.DraftMou, mou.SignMou, ta.CompleteNeedsAssessment, asm.RateItem],
     Phase.OPEN: [asm.SubmitAssessment, imp.AssignReviewer, doc.LinkDocument, asm.ClearRating, imp.AssignDecider, dec.DecideTier],
@@ -97,7 +125,9 @@ EARLY: dict[Phase, Kinds] = {
 
 def _in_cycle(w: Life, cycle: Cycle) -> Kinds:
     if w.chance(0.004):
-        return [ac.WithdrawFromCycle]
+        return [ac.WithdrawFromCycle, part.LiftCorrectiveOrder]
+    if w.chance(0.008):
+        return [outsiders.GrantCaseAccess]
     if w.chance(0.02):
         return [WithdrawAct]
     if w.interim and w.chance(0.12):
@@ -135,7 +165,7 @@ def _requested(w: Life, cycle: Cycle) -> Kinds:
         "mou_executed": [mou.SignMou, mou.SignMou, mou.RecordPaperMouSignature],
     }
     if unmet == "mou_executed" and (going is None or going.mou is None):
-        return [mou.DraftMou]
+        return [mou.DraftMou] if going and going.needs_assessed else [ta.CompleteNeedsAssessment, ac.WaiveGate]
     if unmet == "mou_executed" and w.chance(0.06):
         return [mou.VoidMou]
     return steps.get(unmet, [li.ResumeListing])
@@ -168,10 +198,13 @@ def _open(w: Life, cycle: Cycle) -> Kinds:
 def _submitted(w: Life, cycle: Cycle) -> Kinds:
     if w.chance(0.04):
         return [asm.ReturnAssessment]
-    able = set(w.holders(Role.REVIEWER)) & {p for p, d in cycle.declarations.items() if d.nature == "none"}
-    if w.chance(0.8):
-        able -= set(cycle.review.reviewers)
-    return [imp.AssignReviewer] if able else [imp.DeclareConflict]
+    able = w.clear(Role.REVIEWER)
+    fresh = able - set(cycle.review.reviewers)
+    if fresh or w.chance(0.1):
+        return [imp.AssignReviewer]
+    if w.undeclared(Role.REVIEWER):
+        return [imp.DeclareConflict]
+    return [imp.AssignReviewer] if able and w.chance(0.8) else [outsiders.GrantCaseAccess, imp.DeclareConflict]
 
 
 def _under_review(w: Life, cycle: Cycle) -> Kinds:
@@ -260,12 +293,15 @@ def _attestation_pending(w: Life, cycle: Cycle) -> Kinds:
 def _decision(w: Life, cycle: Cycle) -> Kinds:
     if cycle.phase in (Phase.ATTESTED, Phase.DEFERRED, Phase.REVIEWED) and w.chance(0.05):
         return [sta.ReopenEvidence]
-    declared = cycle.declarations
-    clear = {p for p in w.holders(Role.DECIDER) if p in declared and declared[p].nature == "none"}
-    clear -= set(cycle.review.reviewers)
+    if dec.adverse_acts(w.p, cycle.scheme, w.today) and w.chance(0.8):
+        waiting = open_matters(w)
+        return w.rng.choice(waiting) if waiting else [dec.DeferDecision]
+    clear = w.clear(Role.DECIDER)
+    if cycle.decider not in clear and not clear and not w.undeclared(Role.DECIDER) and w.chance(0.8):
+        return [outsiders.GrantCaseAccess]
     if cycle.decider not in clear:
         return [imp.AssignDecider] if clear else [imp.DeclareConflict]
-    if w.chance(0.25):
+    if w.chance(0.15):
         return [dec.DeferDecision]
     if cycle.review.completed and (w.carried() not in w.end_tiers or w.chance(0.1)):
         return [dec.DenyTier]

@@ -3,7 +3,8 @@
 Nothing of the domain's rules or of its evaluation is asked here; the small world's policies are written out again.
 """
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -16,11 +17,6 @@ COUNTING, DESIGNATED = ("A1", "A2", "B3", "B4", "C5"), ("A2", "B3")
 def name(event: Any) -> str:
     """The event's type in a word."""
     return type(event).__name__
-
-
-def undone(history: list[Any]) -> set[int]:
-    """The versions of the acts that were withdrawn."""
-    return {e.withdrawn for e in history if name(e) == "ActWithdrawn"}
 
 
 @dataclass
@@ -59,6 +55,17 @@ class Story:
     """The statement asked for, its signature, and a receipt that waits for a second person."""
     deferrals: int = 0
     denied: set[str] = field(default_factory=set)
+    """Tiers whose denial stands."""
+    denials: dict[str, Any] = field(default_factory=dict)
+    """By decision."""
+    ordered: Any = None
+    """The order of a corrective cycle."""
+    settled: tuple[str, ...] = ()
+    """Items that stand as an earlier cycle found them."""
+    carried_from: str = ""
+    """The earlier cycle, where something stands as it was found there."""
+    outsiders: dict[str, Any] = field(default_factory=dict)
+    """Who has access to this case alone, by the last word about it."""
 
     @property
     def plan_covers(self) -> bool:
@@ -73,42 +80,111 @@ class Story:
         return bool(applicable) and len(met) * 100 >= percent * len(applicable)
 
 
-def tell(history: list[Any]) -> dict[str, Story]:
-    """The cycles of a program; acts that were withdrawn have not happened."""
-    gone = undone(history)
-    stories: dict[str, Story] = {}
-    for version, event in enumerate(history, 1):
-        cycle_id = getattr(event, "cycle_id", None)
-        if cycle_id and version not in gone:
-            _add(stories.setdefault(cycle_id, Story()), event)
-    return stories
+class Told:
+    """A history as far as it has been told, kept up event by event. Acts that were withdrawn have not happened."""
+
+    def __init__(self, elsewhere: Mapping[tuple[str, str], tuple[Any, ...]], program_id: str) -> None:
+        self.elsewhere, self.program_id = elsewhere, program_id
+        """The events of every other stream, by its kind and name."""
+        self.history: list[Any] = []
+        self.gone: set[int] = set()
+        """The versions of the acts that were withdrawn."""
+        self.stories: dict[str, Story] = {}
+        """The cycles."""
+        self._named: defaultdict[str, list[int]] = defaultdict(list)
+
+    def add(self, event: Any) -> None:
+        """One more event."""
+        self.history.append(event)
+        self._named[name(event)].append(len(self.history))
+        if name(event) == "ActWithdrawn":
+            self.gone.add(event.withdrawn)
+            self.stories = {}
+            for version, earlier in enumerate(self.history, 1):
+                if version not in self.gone:
+                    self._tell(earlier)
+        else:
+            self._tell(event)
+
+    def _tell(self, event: Any) -> None:
+        if name(event) == "DecisionReversed":
+            for story in self.stories.values():
+                if denial := story.denials.pop(event.decision_id, None):
+                    story.decided = False
+                    story.denied.discard(denial.tier)
+        if name(event) == "AssessmentCarriedForward":
+            _carry(self.stories[event.cycle_id], self.stories[event.from_cycle], event)
+            return
+        if cycle_id := getattr(event, "cycle_id", None):
+            story = self.stories.get(cycle_id)
+            if story is None:
+                story = self.stories[cycle_id] = Story()
+            if add := ADDS.get(name(event)):
+                add(story, event)
+
+    def versions(self, *names: str) -> list[int]:
+        """Where the events of these names are that stand, in their order."""
+        found = [v for n in names for v in self._named.get(n, ()) if v not in self.gone]
+        return sorted(found) if len(names) > 1 else found
+
+    def named(self, *names: str) -> list[Any]:
+        """The events of these names that stand, in their order."""
+        return [self.history[v - 1] for v in self.versions(*names)]
+
+    def tied(self, person: str, day: date) -> bool:
+        """Whether a register of an affiliate has an interest of a person in the program that runs on a day."""
+        entries = self._registers()
+        ended = {e.interest_id: e.ended_on for e in entries if name(e) == "InterestEnded"}
+        mine = [e for e in entries if name(e) == "InterestRegistered" and e.person == person]
+        about = [e for e in mine if e.program_id == self.program_id and e.since <= day]
+        return any(e.interest_id not in ended or day < ended[e.interest_id] for e in about)
+
+    def _registers(self) -> list[Any]:
+        return [e for (kind, _), events in self.elsewhere.items() if kind == "affiliate" for e in events]
+
+    def outsider(self, person: str) -> bool:
+        """Whether no affiliate ever had a person on its staff."""
+        joined = {e.person for e in self._registers() if name(e) == "StaffAppointed"}
+        return person not in joined | {e.administrator for e in self._registers() if name(e) == "AffiliateChartered"}
+
+    def participants(self, cycle_id: str | None) -> set[str | None]:
+        """Who reviewed or coached in a cycle, and in those whose findings count in it. A consultant whose assignment
+        was withdrawn did not; whose request was, did."""
+        found: set[str | None] = set()
+        asked = self._named.get("TechnicalAssistanceRequested", ())
+        while cycle_id:
+            requests = [self.at(v) for v in asked]
+            mine = {e.ta_id for e in requests if e.purpose == "nqms" and e.cycle_id == cycle_id}
+            coached = [e for e in self.named("TechnicalAssistanceProviderAssigned") if e.ta_id in mine]
+            story = self.stories.get(cycle_id, Story())
+            found.update(story.reviewers, (e.consultant for e in coached))
+            cycle_id = story.carried_from
+        return found - {None}
+
+    def at(self, version: int) -> Any:
+        """The event of a version."""
+        return self.history[version - 1]
 
 
-def _add(s: Story, e: Any) -> None:
-    match name(e):
-        case "ParticipationRequested":
-            s.scheme, s.kind = e.scheme, e.kind
-        case "AssessmentAccessGranted":
-            s.access = e
-        case "AssessmentWithdrawn":
-            s.withdrawn = True
-        case "SelfAssessmentStarted":
-            s.started = True
-        case "AssessmentSubmitted":
-            s.submitted = True
-            s.submissions += 1
-        case "AssessmentReturned":
-            s.submitted = False
-            _forget(s, *e.item_ids)
-        case "EvidenceReopened":
-            s.months = None
-        case "TierDenied":
-            s.decided = s.decided or e.ends_cycle
-            s.denied.add(e.tier)
-        case "TierGranted":
-            s.decided = s.decided or e.granted_at == "cycle_end"
-        case _:
-            any(add(s, e) for add in (_add_answer, _add_plan, _add_statement, _add_people, _add_review))
+def _carry(s: Story, earlier: Story, e: Any) -> None:
+    s.answers = {i: earlier.answers[i] for i in e.items}
+    s.described = {i for i in e.items if i in earlier.described}
+    s.links = {i: list(earlier.links[i]) for i in e.items if i in earlier.links}
+    s.practice = {i: earlier.practice[i] for i in e.settled}
+    s.settled, s.carried_from = e.settled, e.from_cycle if e.settled else ""
+
+
+Adding = Callable[[Story, Any], None]
+ADDS: dict[str, Adding] = {}
+"""What becomes of a cycle by an event, by the event's name."""
+
+
+def _adds(*events: str) -> Callable[[Adding], Adding]:
+    def remember(add: Adding) -> Adding:
+        ADDS.update(dict.fromkeys(events, add))
+        return add
+
+    return remember
 
 
 def _forget(s: Story, *item_ids: str) -> None:
@@ -116,7 +192,75 @@ def _forget(s: Story, *item_ids: str) -> None:
         s.practice.pop(item_id, None)
 
 
-def _add_answer(s: Story, e: Any) -> bool:
+@_adds("CaseAccessGranted", "CaseAccessEnded")
+def _(s: Story, e: Any) -> None:
+    s.outsiders[e.person] = e if name(e) == "CaseAccessGranted" else None
+
+
+@_adds(
+    "ParticipationRequested", "AssessmentAccessGranted", "AssessmentWithdrawn", "AssessmentLapsed", "SelfAssessmentStarted"
+)  # fmt: skip
+def _(s: Story, e: Any) -> None:
+    match name(e):
+        case "ParticipationRequested":
+            s.scheme, s.kind = e.scheme, e.kind
+        case "AssessmentAccessGranted":
+            s.access = e
+        case "AssessmentWithdrawn" | "AssessmentLapsed":
+            s.withdrawn = True
+        case _:
+            s.started = True
+
+
+@_adds("CorrectiveCycleOrdered", "CorrectiveOrderLifted")
+def _(s: Story, e: Any) -> None:
+    if name(e) == "CorrectiveCycleOrdered":
+        s.scheme, s.kind, s.ordered = e.scheme, "corrective", e
+    else:
+        s.withdrawn = True
+
+
+@_adds("ItemsRedetermined")
+def _(s: Story, e: Any) -> None:
+    s.practice |= {item: quality or "no" for item, quality in e.ratings.items()}
+
+
+@_adds("AssessmentSubmitted", "AssessmentReturned", "EvidenceReopened")
+def _(s: Story, e: Any) -> None:
+    match name(e):
+        case "AssessmentSubmitted":
+            s.submitted = True
+            s.submissions += 1
+        case "AssessmentReturned":
+            s.submitted = False
+            _forget(s, *e.item_ids)
+        case _:
+            s.months = None
+
+
+@_adds("TierDenied", "TierGranted", "TierDecisionDeferred")
+def _(s: Story, e: Any) -> None:
+    match name(e):
+        case "TierDenied":
+            s.decided = s.decided or e.ends_cycle
+            s.denied.add(e.tier)
+            s.denials[e.decision_id] = e
+        case "TierGranted":
+            s.decided = s.decided or e.granted_at == "cycle_end"
+        case _:
+            s.deferrals += 1
+
+
+@_adds("DocumentReplaced")
+def _(s: Story, e: Any) -> None:
+    for item_id, ids in s.links.items():
+        if e.document_id in ids:
+            s.links[item_id] = [e.by_document_id if d == e.document_id else d for d in ids]
+            _forget(s, item_id)
+
+
+@_adds("ItemRated", "ItemRatingCleared", "DocumentLinkedToItem", "DocumentUnlinkedFromItem", "ItemNarrativeRecorded")
+def _(s: Story, e: Any) -> None:
     match name(e):
         case "ItemRated":
             s.answers[e.item_id] = e.rating
@@ -126,100 +270,90 @@ def _add_answer(s: Story, e: Any) -> bool:
             s.links.setdefault(e.item_id, []).append(e.document_id)
         case "DocumentUnlinkedFromItem":
             s.links[e.item_id].remove(e.document_id)
-        case "DocumentReplaced":
-            for item_id, ids in s.links.items():
-                if e.document_id in ids:
-                    s.links[item_id] = [e.by_document_id if d == e.document_id else d for d in ids]
-                    _forget(s, item_id)
-            return True
-        case "ItemNarrativeRecorded":
-            s.described.add(e.item_id)
         case _:
-            return False
+            s.described.add(e.item_id)
     _forget(s, e.item_id)
-    return True
 
 
-def _add_plan(s: Story, e: Any) -> bool:
+@_adds("ImprovementGoalSet", "ImprovementGoalDropped", "ImprovementPlanAdopted")
+def _(s: Story, e: Any) -> None:
     match name(e):
         case "ImprovementGoalSet":
             s.goals[e.goal_id] = e.item_ids
         case "ImprovementGoalDropped":
             del s.goals[e.goal_id]
-        case "ImprovementPlanAdopted":
-            s.months = e.months
         case _:
-            return False
-    return True
+            s.months = e.months
 
 
-def _add_statement(s: Story, e: Any) -> bool:
+@_adds("StatementOfAccuracyRequested", "StatementOfAccuracyRejected", "StatementOfAccuracyVoided")
+def _(s: Story, e: Any) -> None:
+    s.signed = s.proposed = None
     match name(e):
         case "StatementOfAccuracyRequested":
-            s.asked, s.signed, s.proposed = e, None, None
+            s.asked = e
+        case "StatementOfAccuracyVoided":
+            s.statement = s.asked = None
+        case _:
+            pass
+
+
+@_adds("StatementOfAccuracySigned", "StatementReceiptProposed", "StatementOfAccuracyReceived")
+def _(s: Story, e: Any) -> None:
+    match name(e):
         case "StatementOfAccuracySigned":
             s.signed = e.signature
-        case "StatementOfAccuracyRejected":
-            s.signed = s.proposed = None
         case "StatementReceiptProposed":
             s.proposed = e
-        case "StatementOfAccuracyReceived":
-            s.statement = e
-        case "StatementOfAccuracyVoided":
-            s.statement = s.asked = s.signed = s.proposed = None
         case _:
-            return False
-    return True
+            s.statement = e
 
 
-def _add_people(s: Story, e: Any) -> bool:
+@_adds("ConflictOfInterestDeclared", "ReviewerAssigned", "ReviewerRecused")
+def _(s: Story, e: Any) -> None:
     match name(e):
         case "ConflictOfInterestDeclared":
             s.declared[e.person] = e.nature == "none" or e.mitigation is not None
         case "ReviewerAssigned":
             s.reviewers.append(e.person)
             s.reviewer = e.person
-        case "ReviewerRecused":
-            s.reviewer = ""
-        case "TierDecisionDeferred":
-            s.deferrals += 1
         case _:
-            return False
-    return True
+            s.reviewer = ""
 
 
-def _add_review(s: Story, e: Any) -> bool:
+@_adds("ItemsConfirmed", "ItemDeterminationRecorded", "NotApplicableRuled")
+def _(s: Story, e: Any) -> None:
+    s.months = None
+    match name(e):
+        case "ItemsConfirmed":
+            s.practice |= {i: _stands(s.answers.get(i)) for i in e.item_ids}
+        case "ItemDeterminationRecorded":
+            s.practice[e.item_id] = "not_verified" if e.outcome == "not_verified" else _stands(e.rating)
+        case _:
+            s.practice[e.item_id] = "not_applicable" if e.accepted else "no"
+
+
+@_adds("SiteReviewHeld", "EvaluatorFindingRecorded", "SupportCompleted", "OtherRequirementsConfirmed")
+def _(s: Story, e: Any) -> None:
     match name(e):
         case "SiteReviewHeld":
             s.mode = "exception" if e.exception else e.mode
-        case "ItemsConfirmed":
-            s.practice |= {i: _stands(s.answers.get(i)) for i in e.item_ids}
-            s.months = None
-        case "ItemDeterminationRecorded":
-            s.practice[e.item_id] = "not_verified" if e.outcome == "not_verified" else _stands(e.rating)
-            s.months = None
-        case "NotApplicableRuled":
-            s.practice[e.item_id] = "not_applicable" if e.accepted else "no"
-            s.months = None
         case "EvaluatorFindingRecorded":
             s.said.add(e.finding)
-        case "SupportCompleted" | "OtherRequirementsConfirmed":
-            s.said.add(name(e))
         case _:
-            return False
-    return True
+            s.said.add(name(e))
 
 
 def _stands(rating: Rating | None) -> Any:
     return rating.quality if rating and rating.in_practice == "yes" else "no"
 
 
-def earned(history: list[Any], cycle_id: str | None, scheme: str, day: date) -> set[str]:
+def earned(told: Told, cycle_id: str | None, scheme: str, day: date) -> set[str]:
     """The tiers of the small world's policies that a program has earned, by what its events say."""
-    s = tell(history).get(cycle_id or "", Story())
-    applied: Any = next((e for e in reversed(history) if name(e) == "MembershipApplicationSubmitted"), None)
-    accepted = any(name(e) == "MembershipApplicationAccepted" for e in history)
-    registered: Any = history[0]
+    s = told.stories.get(cycle_id or "", Story())
+    applied: Any = next(reversed(told.named("MembershipApplicationSubmitted")), None)
+    accepted = told.named("MembershipApplicationAccepted")
+    registered: Any = told.history[0]
     since = applied.operating_since if applied and applied.operating_since else registered.began_operating_on
     in_place = {i for i, p in s.practice.items() if isinstance(p, int)}
     if scheme == "full":
@@ -230,7 +364,7 @@ def earned(history: list[Any], cycle_id: str | None, scheme: str, day: date) -> 
         expert = dedicated and talked and "C5" in in_place and s.share(COUNTING, 80)
         return _named(dedicated=dedicated, expert=expert)
     if scheme == "member":
-        affiliate = bool(accepted and applied.formal and years(since, 1) <= day)
+        affiliate = bool(accepted and applied and applied.formal and years(since, 1) <= day)
         working = bool(s.submitted and s.months is not None)
         confirmed = {"SupportCompleted", "OtherRequirementsConfirmed"} <= s.said
         full = affiliate and working and confirmed and s.share(COUNTING, 60)
@@ -248,30 +382,3 @@ def _named(**tiers: bool) -> set[str]:
 def years(day: date, years: int) -> date:
     leap = (day.month, day.day) == (2, 29) and (day.year + years) % 4
     return day.replace(year=day.year + years, day=28 if leap else day.day)
-
-
-def held(history: list[Any], scheme: str, day: date) -> tuple[str, str | None]:
-    """What a program holds on a day by its dated facts: the last decision that took effect rules; imports come before."""
-    facts: list[Any] = [e for e in history if getattr(e, "scheme", None) == scheme]
-    native = [e for e in facts if name(e) == "TierGranted"]
-    imported = sorted((e for e in facts if name(e) == "HistoricalStatusImported"), key=lambda e: e.valid_from)
-    ruling = [*imported, *native]
-    due = [e for e in ruling if _since(e) <= day]
-    if not due:
-        return "none", None
-    last = due[-1]
-    ends, hold = until(last), getattr(last, "hold_until", None)
-    if (ends is None or day < ends) and (hold is None or day < hold):
-        return "active", last.tier
-    lower = [e for e in ruling[: ruling.index(last)] if e.tier == getattr(last, "falls_back_to", None)]
-    if lower and (ends is None or ends > hold) and (until(lower[-1]) is None or day < until(lower[-1])):
-        return "active", lower[-1].tier
-    return "expired", None
-
-
-def _since(e: Any) -> date:
-    return e.effective_on if name(e) == "TierGranted" else e.valid_from
-
-
-def until(e: Any) -> Any:
-    return e.expires_on if name(e) == "TierGranted" else e.valid_until

@@ -26,9 +26,10 @@ from domain.program import Phase, Plan
 from domain.signature import FORM_CODE_LENGTH
 from domain.term import add
 from tests import small_world as small
-from tests.small_policies import INSTRUMENT, POLICIES
+from tests.small_policies import INSTRUMENT
 from tests.small_world import NO, NOT_APPLICABLE
 from tests.walk_life import BODIES, PROGRAM, WORDS, Life
+from tests.walk_policies import POLICIES
 
 ITEMS = [i.id for i in INSTRUMENT.items]
 
@@ -38,7 +39,9 @@ FILLED: dict[type[Command], Filled] = {}
 """The values that fit best, where a rule is particular about them."""
 
 
-def _fills(*kinds: type[Command]) -> Callable[[Filled], Filled]:
+def fills(*kinds: type[Command]) -> Callable[[Filled], Filled]:
+    """Registers the values for kinds of request."""
+
     def remember(fill: Filled) -> Filled:
         FILLED.update(dict.fromkeys(kinds, fill))
         return fill
@@ -46,11 +49,12 @@ def _fills(*kinds: type[Command]) -> Callable[[Filled], Filled]:
     return remember
 
 
-def _words(w: Life) -> Any:
+def some_words(w: Life) -> Any:
+    """Words that somebody wrote."""
     return w.rng.choice(WORDS)
 
 
-@_fills(li.RegisterProgram)
+@fills(li.RegisterProgram)
 def _(w: Life) -> dict[str, Any]:
     policy = POLICIES[w.scheme]
     south = policy.affiliate == "south"
@@ -63,12 +67,12 @@ def _(w: Life) -> dict[str, Any]:
     }  # fmt: skip
 
 
-@_fills(li.ApproveListing)
+@fills(li.ApproveListing)
 def _(w: Life) -> dict[str, Any]:
     return {"lead": small.LEAD}
 
 
-@_fills(li.AppointRepresentative)
+@fills(li.AppointRepresentative)
 def _(w: Life) -> dict[str, Any]:
     missing = [p for p in (small.DIRECTOR, small.STAFF) if p not in w.p.people] or [small.DIRECTOR, "p_newcomer"]
     person = missing[0] if w.chance(0.8) else w.rng.choice((small.LEAD, "p_newcomer", small.REVIEWER))
@@ -77,7 +81,7 @@ def _(w: Life) -> dict[str, Any]:
     return {"person": person, "role": role, "authority_document_id": document}
 
 
-@_fills(me.SubmitMembershipApplication)
+@fills(me.SubmitMembershipApplication)
 def _(w: Life) -> dict[str, Any]:
     tiers = w.policy.tiers
     since = w.rng.choice((None, date(2010, 3, 31), w.ago(600)))
@@ -85,14 +89,7 @@ def _(w: Life) -> dict[str, Any]:
     return {"scheme": w.scheme, **reach, "formal": w.chance(0.95), "operating_since": since}
 
 
-@_fills(ac.RequestParticipation)
-def _(w: Life) -> dict[str, Any]:
-    timed = [h for h in w.p.holdings if h.scheme == w.scheme and h.expires_on]
-    scheme = w.scheme if w.chance(0.97) else "southern"
-    return {"scheme": scheme, "kind": "renewal" if timed and w.chance(0.9) else "initial"}
-
-
-@_fills(ac.WaiveGate)
+@fills(ac.WaiveGate)
 def _(w: Life) -> dict[str, Any]:
     cycle = w.cycle
     met = ac.gates_met(w.p, cycle, ac.gates_of(w.policy, cycle.kind)) if cycle else {}
@@ -102,7 +99,7 @@ def _(w: Life) -> dict[str, Any]:
     return {"gate": w.rng.choice(unmet or ["mou_executed"])}
 
 
-@_fills(ta.RequestTechnicalAssistance)
+@fills(ta.RequestTechnicalAssistance)
 def _(w: Life) -> dict[str, Any]:
     cycle = w.cycle
     if cycle and cycle.phase is Phase.REQUESTED:
@@ -110,12 +107,17 @@ def _(w: Life) -> dict[str, Any]:
     return {"purpose": w.rng.choice(("improvement_plan", "other")), "cycle_id": None}
 
 
-@_fills(ta.AssignTaProvider)
+@fills(ta.AssignTaProvider)
 def _(w: Life) -> dict[str, Any]:
     return {"affiliate": w.affiliate.affiliate_id, "consultant": w.rng.choice((None, small.CONSULTANT, small.DECIDER2))}
 
 
-@_fills(mou.DraftMou)
+@fills(ta.CompleteNeedsAssessment)
+def _(w: Life) -> dict[str, Any]:
+    return {"document_id": w.rng.choice((None, *w.usable)) if w.chance(0.98) else "nonesuch"}
+
+
+@fills(mou.DraftMou)
 def _(w: Life) -> dict[str, Any]:
     further = w.rng.choice(((), (), ("national_body",)))
     return {"template": "mou-1" if w.chance(0.95) else "mou-9", "further_parties": further}
@@ -134,7 +136,7 @@ def _signs(w: Life, party: str) -> str | None:
     return next(iter(w.holders(role)), None)
 
 
-@_fills(mou.SignMou)
+@fills(mou.SignMou)
 def _(w: Life) -> dict[str, Any]:
     covers, party = _mou_to_sign(w)
     party = party if w.chance(0.9) else w.rng.choice(("program", "affiliate"))
@@ -149,7 +151,7 @@ def _paper(w: Life, covers: str, signatory: str | None) -> dict[str, Any]:
     return {**given, **(how or spoken)}
 
 
-@_fills(mou.RecordPaperMouSignature)
+@fills(mou.RecordPaperMouSignature)
 def _(w: Life) -> dict[str, Any]:
     covers, party = _mou_to_sign(w)
     return {"party": party, **_paper(w, covers, _signs(w, party))}
@@ -159,57 +161,57 @@ def _director(w: Life) -> str | None:
     return next((p for p, r in w.p.people.items() if "executive_director" in r.roles), None)
 
 
-@_fills(sta.SignStatement)
+@fills(sta.SignStatement)
 def _(w: Life) -> dict[str, Any]:
     covers = w.cycle.statement.covers if w.cycle and w.cycle.statement else "0" * 64
     return {"covers": covers, "consent": True, "intent": True}
 
 
-@_fills(sta.RecordPaperStatement)
+@fills(sta.RecordPaperStatement)
 def _(w: Life) -> dict[str, Any]:
     return _paper(w, w.cycle.statement.covers if w.cycle and w.cycle.statement else "0" * 64, _director(w))
 
 
-@_fills(sta.ReceiveStatement)
+@fills(sta.ReceiveStatement)
 def _(w: Life) -> dict[str, Any]:
     statement = w.cycle.statement if w.cycle else None
     signed_on = statement.signed_on if statement and statement.signed_on else w.today
     day = signed_on if w.chance(0.4) else w.today
     far = (w.today - day).days > 14 and w.usable
-    support = {"ground": "mislaid", "explanation": _words(w), "document_id": next(iter(w.usable))} if far else {}
+    support = {"ground": "mislaid", "explanation": some_words(w), "document_id": next(iter(w.usable))} if far else {}
     return {"received_on": day, **support}
 
 
-@_fills(asm.RateItem)
+@fills(asm.RateItem)
 def _(w: Life) -> dict[str, Any]:
     answers = w.cycle.answers if w.cycle else {}
     unanswered = [i for i in ITEMS if i not in answers or answers[i].rating is None]
     item_id = unanswered[0] if unanswered and w.chance(0.9) else w.rng.choice(ITEMS)
     given = "not_applicable" if item_id == "B4" and w.chance(0.4) else "yes" if w.chance(0.85) else "no"
     said = {"quality": w.rng.choice((1, 2, 3, 4, 5, 3)) if given == "yes" else None}
-    reason = _words(w) if given == "not_applicable" or w.chance(0.1) else None
+    reason = some_words(w) if given == "not_applicable" or w.chance(0.1) else None
     revision = answers[item_id].revision if item_id in answers else 0
     return {"item_id": item_id, "in_practice": given, **said, "reason": reason, "item_revision": revision}
 
 
-@_fills(asm.ClearRating)
+@fills(asm.ClearRating)
 def _(w: Life) -> dict[str, Any]:
     rated = {i: a for i, a in (w.cycle.answers if w.cycle else {}).items() if a.rating}
     item_id = w.rng.choice(list(rated) or ["A1"])
     return {"item_id": item_id, "item_revision": rated[item_id].revision if item_id in rated else 1}
 
 
-@_fills(asm.RecordNarrative)
+@fills(asm.RecordNarrative)
 def _(w: Life) -> dict[str, Any]:
     return {"item_id": "A2" if w.chance(0.95) else "A1"}
 
 
-@_fills(asm.ReturnAssessment)
+@fills(asm.ReturnAssessment)
 def _(w: Life) -> dict[str, Any]:
     return {"item_ids": tuple(w.rng.sample(ITEMS, 2)), "respond_by": w.ahead()}
 
 
-@_fills(doc.UploadDocument)
+@fills(doc.UploadDocument)
 def _(w: Life) -> dict[str, Any]:
     document_id = f"doc{len(w.p.documents) + w.chance(0.95)}"
     if w.chance(0.95):
@@ -217,19 +219,19 @@ def _(w: Life) -> dict[str, Any]:
     return {"document_id": document_id}
 
 
-@_fills(doc.RecordScan)
+@fills(doc.RecordScan)
 def _(w: Life) -> dict[str, Any]:
     unscanned = [k for k, d in w.p.documents.items() if d.scan == "unscanned"]
     verdict = "clean" if w.chance(0.92) else "infected"
     return {"document_id": w.rng.choice(unscanned or ["doc1"]), "verdict": verdict}
 
 
-@_fills(doc.LinkDocument)
+@fills(doc.LinkDocument)
 def _(w: Life) -> dict[str, Any]:
     return {"item_id": "B3" if w.chance(0.95) else "A1"}
 
 
-@_fills(doc.UnlinkDocument, doc.ReplaceDocument)
+@fills(doc.UnlinkDocument, doc.ReplaceDocument)
 def _(w: Life) -> dict[str, Any]:
     links = w.cycle.links if w.cycle else {}
     linked = [(i, d) for i, ids in links.items() for d in ids]
@@ -240,48 +242,54 @@ def _(w: Life) -> dict[str, Any]:
     return {**unlinked, **replaced}
 
 
-@_fills(imp.DeclareConflict)
+@fills(imp.DeclareConflict)
 def _(w: Life) -> dict[str, Any]:
     if w.chance(0.94):
         return {"nature": "none", "mitigation": None}
     return {}
 
 
-@_fills(imp.AssignReviewer)
+@fills(imp.AssignReviewer)
 def _(w: Life) -> dict[str, Any]:
     return {"person": _declared(w, Role.REVIEWER)}
 
 
-@_fills(imp.AssignDecider)
+@fills(imp.AssignDecider)
 def _(w: Life) -> dict[str, Any]:
     return {"person": _declared(w, Role.DECIDER)}
 
 
 def _declared(w: Life, role: Role) -> str:
-    declared = w.cycle.declarations if w.cycle else {}
-    reviewers = set(w.cycle.review.reviewers) if w.cycle else set[str]()
-    clear = [p for p in w.holders(role) if p in declared and declared[p].nature == "none" and p not in reviewers]
-    return w.rng.choice(clear or w.holders(role) or [small.STRANGER])
+    clear = sorted(w.clear(role))
+    unused = [p for p in clear if w.cycle and p not in w.cycle.review.reviewers]
+    return w.rng.choice(unused or clear or w.holders(role) or [small.STRANGER])
 
 
-@_fills(rev.RecordSiteReview, rev.ScheduleSiteReview)
+def _undeclared(w: Life) -> str | None:
+    """Somebody who could take a part and has not declared yet."""
+    role = Role.DECIDER if w.cycle and (w.interim or w.cycle.review.completed) else Role.REVIEWER
+    able = w.undeclared(role) or w.holders(role)
+    return w.rng.choice(able or [small.STRANGER])
+
+
+@fills(rev.RecordSiteReview, rev.ScheduleSiteReview)
 def _(w: Life) -> dict[str, Any]:
     mode = w.rng.choice(w.policy.review.modes) if w.chance(0.9) else w.rng.choice(("remote", "desk"))
     roles = ("program_lead", "board_chair")
-    return {"mode": mode, "attendee_roles": roles, "exception": _words(w) if w.chance(0.2) else None}
+    return {"mode": mode, "attendee_roles": roles, "exception": some_words(w) if w.chance(0.2) else None}
 
 
-@_fills(rev.IssueReviewSummary)
+@fills(rev.IssueReviewSummary)
 def _(w: Life) -> dict[str, Any]:
     return {"strengths": ("A1",), "findings": tuple(w.rng.sample(ITEMS, 1))}
 
 
-@_fills(rev.RecordProgramResponse)
+@fills(rev.RecordProgramResponse)
 def _(w: Life) -> dict[str, Any]:
     return {"documents": tuple(list(w.usable)[:1])}
 
 
-@_fills(rev.RecordEvaluatorFinding)
+@fills(rev.RecordEvaluatorFinding)
 def _(w: Life) -> dict[str, Any]:
     known = w.policy.evaluator_findings
     return {"finding": w.rng.choice(known) if known else "identified"}
@@ -292,19 +300,19 @@ def _left(w: Life) -> list[str]:
     return (det.undetermined(cycle, INSTRUMENT) if cycle else []) or ITEMS
 
 
-@_fills(det.ConfirmItems)
+@fills(det.ConfirmItems)
 def _(w: Life) -> dict[str, Any]:
     answers = w.cycle.answers if w.cycle else {}
     able = [i for i in _left(w) if i in answers and answers[i].rating not in (None, NOT_APPLICABLE)]
     return {"item_ids": tuple(able[: w.rng.randrange(1, 7)] or ITEMS[:1])}
 
 
-@_fills(det.RecordDetermination)
+@fills(det.RecordDetermination)
 def _(w: Life) -> dict[str, Any]:
     item_id = w.rng.choice(_left(w))
     answer = w.cycle.answers.get(item_id) if w.cycle else None
     outcome = w.rng.choice(("confirmed", "confirmed", "adjusted", "not_verified"))
-    given: dict[str, Any] = {"item_id": item_id, "outcome": outcome, "reason": _words(w)}
+    given: dict[str, Any] = {"item_id": item_id, "outcome": outcome, "reason": some_words(w)}
     seen = tuple(list(w.usable)[:1])
     if outcome == "adjusted":
         otherwise = (answer is None or answer.rating == NO) == w.chance(0.9)
@@ -312,14 +320,14 @@ def _(w: Life) -> dict[str, Any]:
     return {"in_practice": None, "quality": None, **given, "evidence_seen": seen}
 
 
-@_fills(det.RuleNotApplicable)
+@fills(det.RuleNotApplicable)
 def _(w: Life) -> dict[str, Any]:
     answers = w.cycle.answers if w.cycle else {}
     claimed = [i for i, a in answers.items() if a.rating == NOT_APPLICABLE]
     return {"item_id": w.rng.choice(claimed or ITEMS), "accepted": w.chance(0.7)}
 
 
-@_fills(det.AdoptDeterminations)
+@fills(det.AdoptDeterminations)
 def _(w: Life) -> dict[str, Any]:
     ruled = w.cycle.review.determinations if w.cycle else {}
     return {"item_ids": tuple(i for i in _left(w) if i in ruled) or ("A1",)}
@@ -329,7 +337,7 @@ def _plan(w: Life) -> Plan | None:
     return w.cycle.plan if w.cycle else None
 
 
-@_fills(pl.SetGoal)
+@fills(pl.SetGoal)
 def _(w: Life) -> dict[str, Any]:
     cycle, plan = w.cycle, _plan(w)
     item_ids = pl.uncovered(cycle, det.gaps(cycle, INSTRUMENT)) if cycle else []
@@ -339,47 +347,47 @@ def _(w: Life) -> dict[str, Any]:
     return {
         "goal_id": goal_id,
         "item_ids": tuple(item_ids or ["A1"]),
-        "baseline": w.rng.choice((0, 0, 2, 3)),
+        "baseline": 3 if w.chance(0.04) else w.rng.choice((0, 2)),
         "target": 3,
         **days,
     }
 
 
-@_fills(pl.DropGoal)
+@fills(pl.DropGoal)
 def _(w: Life) -> dict[str, Any]:
     plan = _plan(w)
     return {"goal_id": next(iter(plan.goals), "none") if plan else "none"}
 
 
-@_fills(pl.ProposePlan)
+@fills(pl.ProposePlan)
 def _(w: Life) -> dict[str, Any]:
     plan = _plan(w)
     start = min((g.start_on for g in plan.goals.values()), default=w.today) if plan else w.today
-    return {"starts_on": start, "ends_on": add(start, w.rng.choice(("P12M", "P12M", "P12M", "P18M")))}
+    return {"starts_on": start, "ends_on": add(start, "P12M" if w.chance(0.95) else "P18M")}
 
 
-@_fills(pl.AdoptPlan)
+@fills(pl.AdoptPlan)
 def _(w: Life) -> dict[str, Any]:
     plan = _plan(w)
     return {"plan_digest": plan.digest if plan and plan.digest else "0" * 64}
 
 
-@_fills(dec.DecideTier)
+@fills(dec.DecideTier)
 def _(w: Life) -> dict[str, Any]:
     if w.interim and not (w.cycle and w.cycle.review.completed):
         return {"tier": w.interim}
     below = w.end_tiers[: w.end_tiers.index(carried) + 1] if (carried := w.carried()) in w.end_tiers else w.end_tiers
-    return {"tier": below[-1] if w.chance(0.7) else w.rng.choice(w.policy.tiers).code}
+    return {"tier": below[-1] if w.chance(0.85) else w.rng.choice(w.policy.tiers).code}
 
 
-@_fills(dec.DenyTier, dec.DeferDecision)
+@fills(dec.DenyTier, dec.DeferDecision)
 def _(w: Life) -> dict[str, Any]:
-    tier = w.end_tiers[-1] if w.chance(0.8) else w.rng.choice(w.policy.tiers).code
+    tier = w.end_tiers[-1] if w.chance(0.9) else w.rng.choice(w.policy.tiers).code
     missing = w.rng.choice(((), ("A1",)))
     return {"tier": tier, "until": w.ahead(30), "missing": missing}
 
 
-@_fills(status.ImportHistoricalStatus)
+@fills(status.ImportHistoricalStatus)
 def _(w: Life) -> dict[str, Any]:
     since = w.rng.choice((date(2012, 5, 1), date(2015, 1, 1), date(2020, 2, 29), w.ago(90)))
     until = w.rng.choice((None, add(since, "P3Y"), add(since, "P9Y"), add(since, "P1D", -1)))
@@ -387,48 +395,51 @@ def _(w: Life) -> dict[str, Any]:
     return {**told, "scheme": w.scheme, "valid_from": since, "valid_until": until}
 
 
-@_fills(WithdrawAct)
+@fills(WithdrawAct)
 def _(w: Life) -> dict[str, Any]:
     acts = list(w.p.acts)
     return {"version": w.rng.choice(acts[-3:]) if acts and w.chance(0.8) else w.rng.choice(acts or [1])}
 
 
-@_fills(rep.ShareReport, rep.EndShare)
+@fills(rep.ShareReport, rep.EndShare)
 def _(w: Life) -> dict[str, Any]:
     report_id, report = next(iter(w.p.reports.items()), ("none", None))
     audience = next(iter(report.shares), "board") if report else "board"
     return {"report_id": report_id, "audience": audience if w.chance(0.5) else "funders", "until": w.ahead(300)}
 
 
-@_fills(support.AskSupportQuestion)
+@fills(support.AskSupportQuestion)
 def _(w: Life) -> dict[str, Any]:
     return {"cycle_id": w.cycle.cycle_id if w.cycle and w.chance(0.9) else w.rng.choice((None, "nonesuch"))}
 
 
-@_fills(support.AnswerSupportQuestion)
+@fills(support.AnswerSupportQuestion)
 def _(w: Life) -> dict[str, Any]:
     return {"question_id": next(iter(w.p.questions), "none")}
 
 
-@_fills(af.CharterAffiliate)
+@fills(af.CharterAffiliate)
 def _(w: Life) -> dict[str, Any]:
     given = {"name": "Mentoring East", "timezone": small.ZONE, "jurisdictions": ("US-ME",), "website": None}
     return {**given, "national": False, "administrator": "p_east"}
 
 
-@_fills(af.SetJurisdiction)
+@fills(af.SetJurisdiction)
 def _(w: Life) -> dict[str, Any]:
     return {"jurisdictions": w.rng.choice((("US-MN", "US-WI", "US-GA"), ("US-GA",), ("US-MN", "US-WI")))}
 
 
-@_fills(af.AppointStaff, af.RecordStaffDeparture)
+@fills(af.AppointStaff, af.RecordStaffDeparture)
 def _(w: Life) -> dict[str, Any]:
-    person = w.rng.choice((small.ADMIN2, small.REVIEWER2, small.DECIDER2, small.BOTH, "p_fresh", small.SOUTH))
+    former = [p for p, held in w.p.people.items() if not held.roles]
+    person = w.rng.choice(
+        (small.ADMIN2, small.REVIEWER2, small.DECIDER2, small.BOTH, "p_fresh", small.SOUTH, *former * 6)
+    )
     roles = w.rng.choice((("reviewer",), ("decider",), ("affiliate_admin",), ("affiliate_admin", "reviewer")))
     return {"person": person, "roles": roles}
 
 
-@_fills(af.DelegateDecisions)
+@fills(af.DelegateDecisions)
 def _(w: Life) -> dict[str, Any]:
     return {"to": w.rng.choice(("north", "south", "nowhere")), "until": w.ahead(2000)}
 
@@ -458,6 +469,11 @@ def _other_side(w: Life) -> str | None:
     )
 
 
+def _second_reader(w: Life) -> str | None:
+    proposed = w.cycle.statement.proposed_receipt if w.cycle and w.cycle.statement else None
+    return small.ADMIN if proposed and proposed[1] == small.ADMIN2 else small.ADMIN2
+
+
 def _withdraws(w: Life) -> str | None:
     roles = [r for act in list(w.p.acts.values())[-3:] for r in UNDOING[type(act)].by(act)]
     return w.rng.choice(w.holders(w.rng.choice(roles)) or [small.STRANGER]) if roles else None
@@ -466,10 +482,8 @@ def _withdraws(w: Life) -> str | None:
 CHOSEN: dict[type[Command], Callable[[Life], str | None]] = {
     mou.SignMou: lambda w: _signs(w, _mou_to_sign(w)[1]),
     sta.SignStatement: _director,
-    sta.ConfirmReceipt: lambda w: small.ADMIN2,
-    imp.DeclareConflict: lambda w: w.rng.choice(
-        w.holders(Role.DECIDER if w.cycle and (w.interim or w.cycle.review.completed) else Role.REVIEWER) or [small.STRANGER]
-    ),
+    sta.ConfirmReceipt: _second_reader,
+    imp.DeclareConflict: _undeclared,
     pl.AdoptPlan: _other_side,
     WithdrawAct: _withdraws,
     **dict.fromkeys((dec.DecideTier, dec.DenyTier, dec.DeferDecision), lambda w: w.cycle.decider if w.cycle else None),

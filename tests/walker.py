@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import cache
+from traceback import extract_tb
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -15,23 +17,28 @@ import msgspec
 from pydantic import ValidationError
 
 from domain import COMMANDS, decide
+from domain.complaint import FileComplaint
 from domain.language import Command, Refusal
 from domain.program import Phase
 from domain.values import TextRef
 from tests import small_world as small
-from tests.small_policies import POLICIES
+from tests.walk_around_values import BY_NAME, CHOSEN  # with what the files of values before it put in
 from tests.walk_guide import next_kinds
+from tests.walk_later_values import OUTSIDERS, PANEL
 from tests.walk_life import PROGRAM, WORDS, Life
-from tests.walk_oracle import Watch, fit, name
-from tests.walk_values import BY_NAME, CHOSEN, FILLED, published
+from tests.walk_oracle import Watch, fit_alone, name
+from tests.walk_policies import POLICIES
+from tests.walk_values import FILLED, published
 
 PEOPLE = (
     small.LEAD, small.DIRECTOR, small.STAFF, small.ADMIN, small.ADMIN2, small.REVIEWER, small.REVIEWER2, small.DECIDER,
     small.DECIDER2, small.BOTH, small.CONSULTANT, small.SOUTH, small.NATIONAL, small.OPERATOR, small.CLOCK,
-    small.STRANGER, "p_newcomer",
+    small.STRANGER, "p_newcomer", *PANEL, *OUTSIDERS,
 )  # fmt: skip
 OUTCOMES = {"TierGranted": "granted", "TierDenied": "denied", "TierDecisionDeferred": "deferred"}
-STEPS = 150
+YEAR = timedelta(days=365)
+STEPS = (70, 110, 150, 200)
+"""Requests in a life at the most; each life has one of these."""
 
 
 @dataclass
@@ -41,6 +48,8 @@ class Tally:
     walks: int = 0
     reached: int = 0
     """Walks in which a cycle was decided."""
+    lasting: int = 0
+    """Walks that went on for a year or more after a grant."""
     malformed: int = 0
     """Requests that were none: a value of another kind."""
     accepted: Counter[str] = field(default_factory=Counter[str])
@@ -55,25 +64,31 @@ class Tally:
         """Counts another tally in."""
         self.walks += other.walks
         self.reached += other.reached
+        self.lasting += other.lasting
         self.malformed += other.malformed
         for counts in ("accepted", "refused", "events", "outcomes", "withdrawn"):
             getattr(self, counts).update(getattr(other, counts))
 
 
+@cache
+def takes(kind: type[Command]) -> dict[str, tuple[bool, Any]]:
+    """The fields of a request: whether each must be given, and its type."""
+    return {key: (info.is_required(), info.annotation) for key, info in kind.model_fields.items()}
+
+
 def walk(seed: int) -> Tally:
-    """One life. AssertionError with the seed, the step and what was asked for, if something is wrong."""
+    """One life. AssertionError with the seed and the story up to there, if something is wrong."""
     walker = Walker(seed)
-    for step in range(STEPS):
-        try:
-            walker.step()
-        except (AssertionError, TypeError, KeyError, AttributeError, ValueError) as wrong:
-            raise AssertionError(f"walk {seed}, step {step}, {walker.asked}: {wrong!r}") from wrong
-        if walker.over:
-            break
     try:
+        for _ in range(walker.steps):
+            walker.step()
+            if walker.over:
+                break
         walker.watch.end(walker.p, walker.days())
-    except AssertionError as wrong:
-        raise AssertionError(f"walk {seed}, at its end: {wrong}") from wrong
+    except Exception as wrong:
+        place = extract_tb(wrong.__traceback__)[-1]
+        raise AssertionError(f"{wrong!r} in {place.name}: {place.line}\n{walker.told(seed)}") from wrong
+    walker.tally.lasting = int(walker.granted_on is not None and walker.today >= walker.granted_on + YEAR)
     walker.tally.reached = int(any(c.phase is Phase.DECIDED for c in walker.p.cycles.values()))
     return walker.tally
 
@@ -95,7 +110,17 @@ class Walker(Life):
         self.tally = Tally(walks=1)
         self.careful = self.rng.choice((0.8, 0.9, 0.97))
         """How often it does what comes next, and does it rightly."""
-        self.asked: object = None
+        self.steps = self.rng.choice(STEPS)
+        self.granted_on: date | None = None
+        self.asked: tuple[str, str, dict[str, Any]] | None = None
+        self.story: list[tuple[date, str, str, str]] = []
+        """What was asked for with success: when, by whom, what, and what came of it."""
+
+    def told(self, seed: int) -> str:
+        """What happened, and how to see it again."""
+        lines = [f"{day} {person}: {kind} -> {came}" for day, person, kind, came in self.story]
+        again = f"NQMS_FIRST_SEED={seed} NQMS_WALKS=1 make soak ARGS=tests/domain/test_walks.py"
+        return "\n".join((f"in walk {seed}, at {self.asked}, after", *lines, f"Again: {again}"))
 
     def step(self) -> None:
         """Time passes, somebody asks for something, and what comes of it is looked at."""
@@ -119,7 +144,7 @@ class Walker(Life):
     def ask(self, person: str, subject: str, command: Command) -> None:
         """Asks, and watches what comes of it."""
         key = command.aggregate, subject
-        before, today = self.world.state(*key), self.today
+        before, now = self.world.state(*key), self.world.now
         written = msgspec.msgpack.encode(before) if self.chance(0.1) else None
         if self.chance(0.05):
             first, again = (decide(before, command, self.world.context(person, *key)) for _ in range(2))
@@ -129,38 +154,47 @@ class Walker(Life):
             assert msgspec.msgpack.encode(before) == written, "an answer changed the state it was given"
         if isinstance(answer, Refusal):
             self.watch.refused(answer)
-            self.tally.refused.update(answer.codes)
-            assert self.world.state(*key) == before
+            for code in answer.codes:
+                self.tally.refused[code] += 1
+            assert self.world.states.get(key, before) is before, "a refusal changed something"
             return
-        self.tally.accepted[type(command).__name__] += 1
+        self.look()
+        if isinstance(command, FileComplaint) and not command.from_letter:
+            assert person not in str((answer.actor, *answer.events)), "a complaint tells who complained"
+        kind, came = type(command).__name__, ", ".join(map(name, answer.events))
+        self.story.append((self.today, person, kind, came))
+        self.tally.accepted[kind] += 1
         for event in answer.events:
             self._count(event)
         if key == ("program", PROGRAM):
-            self.watch.saw(before, answer.events, self.p, person, today)
+            self.watch.saw(before, answer.events, self.p, person, now)
             if self.chance(0.05):
                 self.watch.keep(self.p)
         else:
-            assert all(map(fit, answer.events))
+            for event in answer.events:
+                fit_alone(event)
 
     def _count(self, event: Any) -> None:
         self.tally.events[name(event)] += 1
         if name(event) in OUTCOMES:
             self.tally.outcomes[f"{OUTCOMES[name(event)]} {event.scheme}/{event.tier}"] += 1
+        if name(event) == "TierGranted" and self.granted_on is None:
+            self.granted_on = self.today
         if name(event) == "ActWithdrawn":
             self.tally.withdrawn[event.act] += 1
 
     def days(self) -> list[date]:
-        """Days on which something changes, the days beside them, and a few others."""
-        turns = {d for h in self.p.holdings for d in (h.effective_on, h.expires_on, h.hold_until) if d}
-        beside = {d + timedelta(days=n) for d in turns for n in (-1, 0, 1)}
-        return sorted(beside | {date(2018, 1, 1) + timedelta(days=self.rng.randrange(6000)) for _ in range(10)})
+        """A few days of a life, any."""
+        return [date(2018, 1, 1) + timedelta(days=self.rng.randrange(6000)) for _ in range(10)]
 
     def subject(self, kind: type[Command]) -> str:
         """Which stream it is about."""
         match kind.aggregate:
             case "affiliate":
-                known = [self.affiliate.affiliate_id, "south", "national", "nowhere"]
-                return "east" if kind.creates and self.chance(0.7) else self.rng.choice(known)
+                if kind.creates and self.chance(0.7):
+                    return "east"
+                others = ("south", "national", "nowhere")
+                return self.affiliate.affiliate_id if self.chance(0.7) else self.rng.choice(others)
             case "policy":
                 waiting = [s for s in POLICIES if self.world.scheme(s).proposed]
                 if waiting and self.chance(0.5):
@@ -168,6 +202,12 @@ class Walker(Life):
                 return self.rng.choice(("full", "lean", "member", "southern", "unknown"))
             case "instrument":
                 return self.rng.choice(("SMALL", "OTHER"))
+            case "calendar":
+                return "America.Chicago" if self.chance(0.9) else "America.New_York"
+            case "complaint":
+                known = [s for a, s in self.world.streams if a == "complaint"]
+                new = not known or (kind.creates and self.chance(0.95))
+                return f"complaint{len(known) + 1}" if new else self.rng.choice(known)
             case _:
                 return PROGRAM if self.chance(0.99) else "prog2"
 
@@ -183,12 +223,13 @@ class Walker(Life):
         given: dict[str, Any] = FILLED[kind](self) if kind in FILLED else {}
         if kind.aggregate in ("policy", "instrument"):
             given |= published(self, subject)
-        for key, info in kind.model_fields.items():
+        known = takes(kind)
+        for key, (required, hint) in known.items():
             if key not in given and key in BY_NAME:
                 given[key] = BY_NAME[key](self)
-            elif key not in given and (info.is_required() or self.chance(0.4)):
-                given[key] = self.value(info.annotation)
-        return {key: value for key, value in given.items() if key in kind.model_fields}
+            elif key not in given and (required or self.chance(0.4)):
+                given[key] = self.value(hint)
+        return {key: value for key, value in given.items() if key in known}
 
     def value(self, hint: Any) -> Any:
         """Something of a type."""
@@ -215,7 +256,7 @@ class Walker(Life):
         if not fields:
             return fields
         key = self.rng.choice(list(fields))
-        hint = kind.model_fields[key].annotation
+        _, hint = takes(kind)[key]
         match fields[key]:
             case str(was) if was.startswith("p_"):
                 wrong: Any = self.rng.choice(PEOPLE)

@@ -157,6 +157,30 @@ HARBOR = Mentoring(
 )
 PROGRAMS = (LAKE, STAR, BRIDGE, HARBOR)
 
+HERON = Mentoring(
+    name="Heron Marsh Mentors",
+    legal_name="Heron Marsh Mentors, Inc.",
+    city="Heron Marsh",
+    affiliate="mn",
+    jurisdiction="US-MN",
+    connector_ref="MC-10777",
+    models=("one_to_one", "site_based"),
+    ages=(9, 16),
+    lead="Calliope Thornquist",
+    director="Bartholomew Nakamura-Reyes",
+    staff="Linnea Abaroa",
+    website="https://heron-marsh.example",
+    years=9,
+    not_in_practice=("F34", "K75", "L84"),
+    not_applicable={"D22": "No school or other partner hosts our matches; they meet at our own house."},
+    adjusted={"F31": 3, "J66": 2},
+)
+"""The program of the ten-year story."""
+SECOND_DECIDER = "Araminta Fairweather-Singh"
+"""Decides in Minnesota about tiers that the first decider granted."""
+PANEL = ("Hollis Trevanion", "Marguerite Oyelowo-Finch", "Stellan Achebe-Lund")
+"""Hear an appeal in the ten-year story."""
+
 
 def all_names() -> list[str]:
     """Every invented person's name, for checking that none is found where it may not be."""

@@ -1,17 +1,21 @@
-"""What the demonstration prints: four journeys, the directory, the expiry schedule, one full why, a verification."""
+"""What the demonstration prints: four journeys with directory, schedule and one full why; or ten years of one program."""
 
 import sys
 import time
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Column, Table
 
 from api.demo.doors import LedgerDoor, StoryClock
 from api.demo.folder import demo_settings, start_over
 from api.demo.journey import Journey
 from api.demo.stories import STORIES
+from api.demo.ten_years import START, Line, TenYears, ten_years
 from api.demo.world import found
 from api.disclosure import Disclosure
 from api.explain import explain
@@ -22,19 +26,25 @@ from infra.database import EmbeddedServer
 from infra.settings import Settings
 from infra.verification import summary, verify
 from infra.wiring import Service, open_service
-from projections.held import Status, day_in
+from projections.held import Span, Status, day_in
 
 STORY_DAYS = 250
 """The stories take about 235 days, one after another; they begin so long ago that the last one ends just now."""
 
 
-def run(settings: Settings, console: Console) -> int:
-    """Tell the demonstration on its own folder, from scratch; 0 if everything was verified, else 1."""
+@contextmanager
+def _opened(settings: Settings, start: datetime) -> Generator[Service]:
+    """The service on the demonstration's folder, from scratch, with a clock that the story moves."""
     chosen = demo_settings(settings)
-    folder = chosen.data_dir
-    start_over(folder, in_use=EmbeddedServer(folder).in_use())
+    start_over(chosen.data_dir, in_use=EmbeddedServer(chosen.data_dir).in_use())
+    with open_service(chosen, StoryClock(start)) as service:
+        yield service
+
+
+def run(settings: Settings, console: Console) -> int:
+    """Tell the four stories on the demonstration's folder, from scratch; 0 if everything was verified, else 1."""
     began = time.monotonic()
-    with open_service(chosen, StoryClock(datetime.now(UTC) - timedelta(days=STORY_DAYS))) as service:
+    with _opened(settings, datetime.now(UTC) - timedelta(days=STORY_DAYS)) as service:
         console.rule("nqms: a demonstration")
         console.print(
             "Four invented mentoring programs go from registration to the highest tier of their affiliate.\n"
@@ -45,15 +55,65 @@ def run(settings: Settings, console: Console) -> int:
         _expiries(service, console)
         _why(service, journeys[0], console)
         failed = _verification(service, console)
-        console.print(f"\nTold in {time.monotonic() - began:.0f} seconds. What was told can be looked at again:")
-        for command in (
-            f'explain "{journeys[1].program.name}"',
-            f'replay "{journeys[3].program.name}"',
-            "verify",
-            "serve",
-        ):
-            console.print(f"  NQMS_DATA_DIR={folder} {_program()} {command}", soft_wrap=True)
+        again = (f'explain "{journeys[1].program.name}"', f'replay "{journeys[3].program.name}"', "verify", "serve")
+        _ended(service, console, began, again)
     return 1 if failed else 0
+
+
+def run_ten_years(settings: Settings, console: Console) -> int:
+    """Tell one program's ten years on the demonstration's folder, from scratch; 0 if everything was verified, else 1."""
+    began = time.monotonic()
+    with _opened(settings, START) as service:
+        console.rule("nqms: ten years of one program")
+        console.print(
+            "An invented mentoring program in Minnesota, from its registration to its third renewal.\n"
+            "An independent implementation: the practices asked about are this project's own, not the official items."
+        )
+        clock = service.ledger.now
+        assert isinstance(clock, StoryClock)
+
+        def told(line: Line) -> None:
+            console.print(f"[bold]{line.day}[/bold]  {line.says}", highlight=False)
+
+        story = ten_years(LedgerDoor(service, clock), told)
+        service.projector.catch_up()
+        _statuses(service, story, console)
+        _turns(service, story, console)
+        failed = _verification(service, console)
+        name = service.ledger.load("program", story.way.program_id).listing.display_name
+        again = (f'explain "{name}" --as-of 2030-06-01', f'replay "{name}" --as-of 2033-10-15', f'plan "{name}"')
+        _ended(service, console, began, (*again, "verify"))
+    return 1 if failed else 0
+
+
+def _spans(service: Service, story: TenYears) -> list[Span]:
+    partner = service.reading.partner(story.way.program_id)
+    return list(partner.history()) if partner else []
+
+
+def _statuses(service: Service, story: TenYears, console: Console) -> None:
+    """Every status that the program ever had, from when to when, as the public reads it."""
+    console.rule("What it held, on every day of the ten years")
+    table = Table("from", "through", "status", "quality mark")
+    for span in _spans(service, story):
+        table.add_row(str(span.since), str(span.through or "now on"), span.status, span.held.label)
+    console.print(table)
+
+
+def _turns(service: Service, story: TenYears, console: Console) -> None:
+    """The answer that `explain` gives for the first day of each status."""
+    console.rule("Why: the answer for the first day of each")
+    for span in _spans(service, story):
+        answer = explain(service.ledger, story.way.program_id, as_of=span.since).answer
+        (revealed,) = Disclosure(service.vault).told([answer])
+        console.print(f"[bold]{span.since}[/bold]  {escape(revealed)}", highlight=False)
+
+
+def _ended(service: Service, console: Console, began: float, commands: Iterable[str]) -> None:
+    """How long it took, and how to look at it again."""
+    console.print(f"\nTold in {time.monotonic() - began:.0f} seconds. What was told can be looked at again:")
+    for command in commands:
+        console.print(f"  NQMS_DATA_DIR={service.settings.data_dir} {_program()} {command}", soft_wrap=True)
 
 
 def _program() -> str:

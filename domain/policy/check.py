@@ -213,6 +213,11 @@ def _circles(policy: Policy) -> Iterator[str]:
 
 
 def _days(policy: Policy) -> Iterator[str]:
+    if policy.term.reinstate_on != "decision":
+        yield (
+            f"term.reinstate_on: {policy.term.reinstate_on} is not carried out here; a status that ended comes back by a "
+            "decision alone, so it has to be decision"
+        )
     if policy.term.starts == "statement_received_on" and policy.statement is None:
         yield "term.starts: statement_received_on never comes, because the policy has no statement"
     if policy.renewal is not None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event, Thread
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import psycopg
@@ -23,6 +24,9 @@ from infra.settings import Settings
 from infra.wiring import Service, assemble
 from tests.api.client import Client
 from tests.conftest import TEMPLATE
+
+if TYPE_CHECKING:
+    from tests.api.later import Later
 
 WORLD = "nqms_world"
 START = datetime(2025, 9, 1, 15, tzinfo=UTC)
@@ -124,3 +128,12 @@ def projecting(desk: Desk) -> Generator[Desk]:
     stop.set()
     desk.service.projector.wake()
     thread.join(timeout=10)
+
+
+@pytest.fixture(scope="session")
+def later(told: Told, postgres: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Generator["Later"]:
+    """A copy of the world in which more has happened since the grants, for all tests that change nothing."""
+    from tests.api.later import tell
+
+    with opened_desk(told, postgres, tmp_path_factory.mktemp("later") / "data") as opened:
+        yield tell(opened)

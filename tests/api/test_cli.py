@@ -59,7 +59,7 @@ def looking(read_only: Desk, monkeypatch: pytest.MonkeyPatch) -> Shell:
 
 def test_every_verb_has_help() -> None:
     runner = CliRunner()
-    for verb in ("demo", "serve", "migrate", "project", "verify", "rebuild", "config", "programs", "decisions", "explain",
+    for verb in ("demo", "serve", "migrate", "project", "verify", "rebuild", "config", "programs", "decisions", "field", "explain",
                  "replay", "do", "import-programs", "person add", "affiliate add", "policy check", "policy publish",
                  "instrument publish"):  # fmt: skip
         assert runner.invoke(app, [*verb.split(), "--help"]).exit_code == 0, verb

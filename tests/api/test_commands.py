@@ -24,7 +24,8 @@ def rate(desk: Desk, client: Client, **more: object):
 def test_every_command_is_a_route(desk: Desk) -> None:
     paths = desk.client().get("/openapi.json").json()["paths"]
     for name, command in COMMANDS.items():
-        path = "/programs" if command in MINTED else f"/{COLLECTIONS[command.aggregate]}/{{id}}/{kebab(name)}"
+        collection = f"/{COLLECTIONS[command.aggregate]}"
+        path = collection if command in MINTED else f"{collection}/{{id}}/{kebab(name)}"
         assert "post" in paths["/api/v1" + path], name
 
 

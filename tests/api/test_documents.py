@@ -38,7 +38,7 @@ def test_a_file_is_handed_in_and_given_out(desk: Desk) -> None:
         assert given.headers["content-disposition"].startswith("attachment")
         assert given.headers["x-content-type-options"] == "nosniff"
     stranger = desk.client().get(answer.headers["location"], by=desk.journeys["lake"].id_of("lead"))
-    assert codes(stranger) == ["NOT_ENTITLED"]
+    assert codes(stranger) == ["NOT_DISCLOSED"]
     assert desk.client().get(answer.headers["location"]).status_code == 401
 
 
@@ -96,8 +96,8 @@ def test_a_stream_without_a_length_stops_at_the_limit(desk: Desk) -> None:
 
 def test_whoever_has_no_part_hands_nothing_in(desk: Desk) -> None:
     head = desk.head
-    assert codes(send(desk, by=desk.journeys["lake"].id_of("lead"))) == ["NOT_ENTITLED"]
-    assert codes(send(desk, by=desk.door.person("Nobody"))) == ["NOT_ENTITLED"]
+    assert codes(send(desk, by=desk.journeys["lake"].id_of("lead"))) == ["NOT_DISCLOSED"]
+    assert codes(send(desk, by=desk.door.person("Nobody"))) == ["NOT_DISCLOSED"]
     assert desk.head == head
 
 

@@ -78,7 +78,7 @@ def test_a_partner_says_only_what_is_public(read_only: Desk) -> None:
     told = one(read_only, "bridge")
     assert set(told) == {
         "program_id", "name", "affiliate", "affiliate_name", "place", "website", "ages", "models", "ein", "listing",
-        "statuses", "history", "next_change_at",
+        "statuses", "history", "next_change_at", "former_names", "successor",
     }  # fmt: skip
     assert "rating" not in json.dumps(told)
 
@@ -265,7 +265,7 @@ def test_bodies_are_handed_in_and_published_by_their_hash(desk: Desk) -> None:
     assert (faulty.status_code, faulty.json()["code"]) == (422, "FILE_FAULTY")
     assert len(faulty.json()["reasons"]) >= 2
     assert codes(client.send("/artifacts/policies", b"a: [", by=administrator)) == ["FAULT"]
-    assert codes(client.send("/artifacts/policies", text, by=desk.journeys["lake"].id_of("lead"))) == ["NOT_ENTITLED"]
+    assert codes(client.send("/artifacts/policies", text, by=desk.journeys["lake"].id_of("lead"))) == ["NOT_DISCLOSED"]
     assert codes(client.send("/artifacts/nosuch", text, by=administrator)) == ["NOT_FOUND"]
     assert desk.head == head
     made = client.send("/artifacts/policies", text, by=administrator)

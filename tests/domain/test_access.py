@@ -8,19 +8,20 @@ from msgspec.structs import replace
 
 from domain.access import (
     AssessmentAccessGranted,
+    AssessmentLapsed,
     AssessmentWithdrawn,
     GateWaived,
     GrantAssessmentAccess,
     IntakeConversationHeld,
-    ParticipationRequested,
+    LapseCycle,
     RecordIntakeConversation,
-    RequestParticipation,
     WaiveGate,
     WithdrawFromCycle,
 )
 from domain.assistance import CancelTechnicalAssistance
 from domain.correction import ActWithdrawn, WithdrawAct
 from domain.listing import PauseListing, ResumeListing
+from domain.participation import ParticipationRequested, RequestParticipation
 from domain.program import Phase
 from domain.values import InstrumentRef, PolicyRef
 from tests.small_policies import FULL, LEAN, STEPS_TO_ACCESS
@@ -33,6 +34,7 @@ from tests.small_world import (
     SOUTH,
     STAFF,
     Case,
+    Situation,
     admitted,
     attested,
     gates_met,
@@ -40,6 +42,7 @@ from tests.small_world import (
     listed,
     open_,
     requested,
+    submitted,
     words,
 )
 from tests.story import given
@@ -432,3 +435,21 @@ def test_what_the_administrator_recorded_nobody_else_withdraws(event: str, perso
     c = gates_met(waived=("mou_executed",))
     (version,) = the(c, event)
     given(c).when(person, undoing(version)).refused("NOT_YOURS_TO_WITHDRAW", parts=["affiliate_admin"])
+
+
+class TestLapse:
+    """A cycle that the program left lying is ended by the affiliate, until it was handed in."""
+
+    @pytest.mark.parametrize("situation", [requested, open_])
+    def test_an_affiliate_ends_what_nobody_works_on(self, situation: Situation) -> None:
+        c = situation()
+        lapse = LapseCycle(cycle_id=c.cycle_id, ground="unreachable", reason=words("Nobody answers."))
+        given(c).when(ADMIN, lapse).then(AssessmentLapsed, ground="unreachable")
+        assert c.cycle.phase is Phase.WITHDRAWN
+        given(c).when(LEAD, RequestParticipation(scheme="full")).then(ParticipationRequested)
+
+    def test_what_was_handed_in_is_decided(self) -> None:
+        c = submitted()
+        lapse = LapseCycle(cycle_id=c.cycle_id, ground="unreachable", reason=words("Nobody answers."))
+        given(c).when(ADMIN, lapse).refused("WRONG_CYCLE_STATE")
+        given(c).when(LEAD, lapse).not_allowed()

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from domain.access import WithdrawFromCycle
 from domain.assistance import (
     AssignTaProvider,
     AssistanceEvaluationCompleted,
@@ -25,6 +26,7 @@ from domain.documents import WithdrawDocument
 from domain.listing import PauseListing
 from domain.memorandum import DraftMou, VoidMou
 from domain.program import Phase
+from domain.progress import ClosePlan
 from tests.small_world import (
     ADMIN,
     CONSULTANT,
@@ -35,10 +37,13 @@ from tests.small_world import (
     SOUTH,
     STAFF,
     Case,
+    determined,
     gates_met,
+    granted,
     hand_in,
     listed,
     open_,
+    planned,
     requested,
     words,
 )
@@ -104,7 +109,7 @@ def test_assistance_for_the_quality_process_names_the_cycle() -> None:
 @pytest.mark.parametrize("purpose", ["improvement_plan", "other"])
 @pytest.mark.req("M10")
 def test_other_assistance_names_its_programme_and_no_cycle(programme: str, purpose: str) -> None:
-    c = listed()
+    c = planned()
     story = given(c).when(LEAD, asking(purpose, programme=programme))
     story.then(TechnicalAssistanceRequested, programme=programme, purpose=purpose, cycle_id=None)
 
@@ -119,7 +124,7 @@ def test_the_purpose_nqms_and_the_cycle_go_together() -> None:
 @pytest.mark.req("S1-05", "M10")
 def test_asking_for_the_quality_process_leaves_other_requests_untouched() -> None:
     c = requested()
-    c.must(LEAD, asking("improvement_plan"), asking("other", programme="tap"))
+    c.must(LEAD, asking("other"), asking("other", programme="tap"))
     c.must(NATIONAL, *(assigning(ta_id) for ta_id in c.p.assistance))
     before = dict(c.p.assistance)
     given(c).when(LEAD, asking("nqms", c.cycle_id)).then(TechnicalAssistanceRequested)
@@ -135,7 +140,7 @@ def test_a_program_that_is_not_shown_asks_for_no_assistance() -> None:
 @pytest.mark.req("S1-21", "S3-07")
 def test_while_an_evaluation_is_outstanding_nothing_further_is_asked_for() -> None:
     c, ta_id = asked(steps=3)
-    given(c).when(LEAD, asking("improvement_plan")).refused("EVALUATION_OUTSTANDING", ta_id=ta_id)
+    given(c).when(LEAD, asking()).refused("EVALUATION_OUTSTANDING", ta_id=ta_id)
 
 
 @pytest.mark.req("S1-21", "S3-07")
@@ -157,9 +162,60 @@ def test_before_the_report_a_second_request_may_be_made(steps: int) -> None:
 
 @pytest.mark.req("S1-24", "S3-07")
 def test_after_the_evaluation_help_with_the_plan_may_be_asked_for() -> None:
-    c, ta_id = asked(steps=3)
-    given(c).when(LEAD, evaluating(ta_id)).then(AssistanceEvaluationCompleted)
+    c = planned()
+    first = c.ta_id
+    c.must(ADMIN, reporting(first))
+    given(c).when(LEAD, asking("improvement_plan")).refused("EVALUATION_OUTSTANDING", ta_id=first)
+    given(c).when(LEAD, evaluating(first)).then(AssistanceEvaluationCompleted)
     given(c).when(LEAD, asking("improvement_plan")).then(TechnicalAssistanceRequested, purpose="improvement_plan")
+
+
+@pytest.mark.req("S1-20", "S1-21", "S1-24", "S3-07")
+@pytest.mark.parametrize("programme", ["nmrc", "tap"])
+def test_help_with_the_plan_goes_the_whole_way_and_again(programme: str) -> None:
+    c = granted()
+    c.must(ADMIN, reporting(c.ta_id)).must(LEAD, evaluating(c.ta_id))
+    for _ in range(2):
+        given(c).when(LEAD, asking("improvement_plan", programme=programme)).then(TechnicalAssistanceRequested)
+        ta_id = next(reversed(c.p.assistance))
+        for person, step in STEPS[:3]:
+            c.must(person, step(ta_id))
+        given(c).when(LEAD, asking("improvement_plan", programme=programme)).refused(
+            "EVALUATION_OUTSTANDING", ta_id=ta_id
+        )
+        c.must(LEAD, evaluating(ta_id))
+    assert len(c.p.assistance) == 3
+
+
+@pytest.mark.req("S1-21")
+def test_of_several_requests_the_one_reported_on_is_named_until_it_is_evaluated() -> None:
+    c, first = asked()
+    c.must(LEAD, asking(), asking(programme="tap"))
+    _, second, other = c.p.assistance
+    c.must(NATIONAL, *(assigning(ta_id) for ta_id in (first, second, other)))
+    c.must(ADMIN, reporting(second))
+    given(c).when(LEAD, asking()).refused("EVALUATION_OUTSTANDING", ta_id=second)
+    given(c).when(LEAD, telling_needs(first)).then(InitialNeedsAssessmentCompleted)
+    c.must(ADMIN, reporting(first))
+    given(c).when(LEAD, asking()).refused("EVALUATION_OUTSTANDING", ta_id=first)
+    c.must(LEAD, evaluating(first))
+    given(c).when(LEAD, asking()).refused("EVALUATION_OUTSTANDING", ta_id=second)
+    c.must(LEAD, evaluating(second))
+    given(c).when(LEAD, asking()).then(TechnicalAssistanceRequested)
+
+
+@pytest.mark.req("S1-24")
+@pytest.mark.parametrize("programme", ["nmrc", "tap"])
+def test_help_with_the_plan_needs_a_plan_that_is_adopted_and_not_closed(programme: str) -> None:
+    request = asking("improvement_plan", programme=programme)
+    for situation in (listed, determined):
+        given(situation()).when(LEAD, request).refused("NO_PLAN_TO_WORK_ON")
+    c = planned()
+    c.must(REVIEWER, ClosePlan(cycle_id=c.cycle_id, outcome="partly"))
+    given(c).when(LEAD, request).refused("NO_PLAN_TO_WORK_ON")
+    c = planned()
+    c.must(LEAD, WithdrawFromCycle(cycle_id=c.cycle_id, reason=words("No time.")))
+    given(c).when(LEAD, request).refused("NO_PLAN_TO_WORK_ON")
 
 
 @pytest.mark.req("M10")
@@ -174,6 +230,9 @@ def test_everything_that_speaks_against_a_request_is_named() -> None:
     c, _ = asked(steps=3)
     c.must(ADMIN, PauseListing(ground="dormant"))
     given(c).when(LEAD, asking("nqms")).refused("NOT_LISTED", "EVALUATION_OUTSTANDING", "PURPOSE_REQUIRED")
+    given(c).when(LEAD, asking("improvement_plan")).refused(
+        "NOT_LISTED", "EVALUATION_OUTSTANDING", "NO_PLAN_TO_WORK_ON"
+    )
 
 
 def test_assistance_for_a_cycle_is_asked_for_before_access() -> None:

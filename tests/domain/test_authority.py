@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from domain import Decided
-from domain.access import RecordIntakeConversation, RequestParticipation, WithdrawFromCycle
+from domain.access import RecordIntakeConversation, WithdrawFromCycle
 from domain.affiliate import AppointStaff, CharterAffiliate, RecordStaffDeparture
 from domain.correction import WithdrawAct
 from domain.documents import RecordScan, UploadDocument
@@ -14,6 +14,7 @@ from domain.impartiality import DeclareConflict
 from domain.instrument.model import Instrument
 from domain.language import Actor, Command, Role
 from domain.listing import AmendProfile, AppointRepresentative, RegisterProgram, RemoveRepresentative
+from domain.participation import RequestParticipation
 from domain.publishing import PublishInstrumentVersion
 from domain.support import AskSupportQuestion, LogSupportContact
 from tests.small_policies import SMALL, ZONE

@@ -11,15 +11,9 @@ from domain.access import WithdrawFromCycle
 from domain.admission import AcceptMembershipApplication
 from domain.assistance import AssignTaProvider
 from domain.correction import WithdrawAct
-from domain.decision import (
-    DecideTier,
-    DeferDecision,
-    DenyTier,
-    TierDecisionDeferred,
-    TierDenied,
-    TierGranted,
-)
+from domain.decision import DecideTier, DeferDecision, DenyTier, TierDecisionDeferred, TierDenied
 from domain.evidence import TierEligibilityEvaluated
+from domain.grant import TierGranted
 from domain.impartiality import AssignDecider, DeclareConflict
 from domain.language import Refusal
 from domain.membership import MembershipApplicationAccepted, SubmitMembershipApplication
@@ -502,11 +496,11 @@ class TestRenewal:
     def test_after_its_end_only_a_new_decision_brings_the_status_back(self) -> None:
         c = granted()
         c.world.later(days=3 * 365 + 30)
-        assert standing(c.p.holdings, "full", c.today).status == "expired"
+        assert standing(c.p, "full", c.today).status == "expired"
         attested.again(c, kind="renewal")
-        assert standing(c.p.holdings, "full", c.today).status == "expired"
+        assert standing(c.p, "full", c.today).status == "expired"
         with_decider(c).must(DECIDER, grant(c))
-        assert standing(c.p.holdings, "full", c.today).status == "active"
+        assert standing(c.p, "full", c.today).status == "active"
         newest = c.p.holdings[-1]
         assert newest.expires_on == add(newest.effective_on, "P3Y")
 

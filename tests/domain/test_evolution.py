@@ -11,12 +11,17 @@ import pytest
 
 from domain import ARMS, COMMANDS, EVENTS, STAGES, Decided, evolve, fold, initial
 from domain.assistance import CompleteAssistanceReport
+from domain.changes import RenameProgram
+from domain.concern import OpenInquiry, ReferConcern
 from domain.correction import UNDOING, WithdrawAct
 from domain.language import CycleCommand, Event, ProgramCommand, Role
+from domain.notice import ReplyToNotice
 from domain.program import CycleEvent, Program
 from domain.statement import ReceiveStatement
 from domain.values import Kind, TextRef, field_types
 from tests import small_world as small
+from tests.later_life import with_acts
+from tests.small_tenure import noticed
 from tests.small_world import Case, words
 
 PLAIN = {int, bool, date, NoneType, TextRef}
@@ -26,6 +31,7 @@ ABOUT_A_STATUS = {
     "TierDecisionDeferred",
     "TierEligibilityEvaluated",
     "HistoricalStatusImported",
+    "PartnerStatusClosed",
 }
 ALL_EVENTS = sorted(EVENTS.values(), key=lambda e: e.__name__)
 ALL_COMMANDS = sorted(COMMANDS.values(), key=lambda c: c.__name__)
@@ -107,7 +113,7 @@ def test_a_request_says_what_it_does_and_who_may_ask(command: Any) -> None:
     assert command.by
     assert all(isinstance(role, Role) for role in command.by)
     assert len(set(command.by)) == len(command.by)
-    assert command.aggregate in ("program", "affiliate", "policy", "instrument")
+    assert command.aggregate in ("program", "affiliate", "policy", "instrument", "complaint", "calendar")
 
 
 @pytest.mark.req("M1")
@@ -142,7 +148,7 @@ def _situations() -> list[Case]:
     cases.append(small.gates_met(waived=("needs_assessment_completed", "mou_executed")))
     reported = small.granted()
     reported.must(small.ADMIN, CompleteAssistanceReport(ta_id=reported.ta_id, summary=words("We helped.")))
-    return [*cases, reported, _summed_up(), _replied()]
+    return [*cases, *_changed(), *with_acts(), reported, _summed_up(), _replied(), _answered()]
 
 
 def _summed_up() -> Case:
@@ -153,6 +159,24 @@ def _summed_up() -> Case:
 def _replied() -> Case:
     c = _summed_up()
     return c.must(small.LEAD, small.RecordProgramResponse(cycle_id=c.cycle_id, response=words("Thanks.")))
+
+
+def _answered() -> Case:
+    """A program that replied to a notice of intent."""
+    c = small.granted()
+    notice_id = noticed(c)
+    return c.must(small.LEAD, ReplyToNotice(notice_id=notice_id, reply=words("It is not so.")))
+
+
+def _changed() -> list[Case]:
+    """Programs with another name, with a concern, and with an inquiry into it."""
+    renamed = small.listed()
+    renamed.must(small.LEAD, RenameProgram(display_name="Bigger Friends", effective_on=renamed.today))
+    referred, inquired = (
+        small.listed().must(small.ADMIN, ReferConcern(complaint_id="comp1", severity="low")) for _ in range(2)
+    )
+    inquired.must(small.ADMIN, OpenInquiry(concern_id=next(iter(inquired.p.concerns))))
+    return [renamed, referred, inquired]
 
 
 def _people(c: Case) -> list[str]:

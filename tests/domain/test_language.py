@@ -9,9 +9,10 @@ from msgspec.structs import replace as changed
 
 import domain
 from domain import COMMANDS, EVENTS, Decided, decide, evolve, fold, initial
-from domain.access import GateWaived, RequestParticipation, WithdrawFromCycle
+from domain.access import GateWaived, WithdrawFromCycle
 from domain.affiliate import Affiliate, AffiliateChartered
 from domain.assessment import AssessmentReturned, ItemRated
+from domain.complaint import Complaint
 from domain.language import (
     REFUSALS,
     Command,
@@ -32,6 +33,7 @@ from domain.language import (
 )
 from domain.listing import ApproveListing, DeclineListing, ProgramListingPaused
 from domain.opening import LedgerOpened
+from domain.participation import RequestParticipation
 from domain.program import Program
 from domain.publishing import Family, Scheme
 from domain.values import Code, Rating
@@ -199,6 +201,7 @@ def test_the_day_is_the_day_in_the_zone() -> None:
         ("affiliate", Affiliate(affiliate_id="x")),
         ("policy", Scheme(code="x")),
         ("instrument", Family(code="x")),
+        ("complaint", Complaint(complaint_id="x")),
     ],
 )
 def test_every_stream_begins_with_nothing(aggregate: str, state: Any) -> None:

@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 
 from domain import fold, initial
-from domain.access import RequestParticipation
-from domain.decision import DecideTier, DenyTier, TierDenied, TierGranted
+from domain.decision import DecideTier, DenyTier, TierDenied
 from domain.determination import ConfirmItems
 from domain.evidence import TierEligibilityEvaluated, gather, rederive
+from domain.grant import TierGranted
 from domain.impartiality import AssignDecider, DeclareConflict
 from domain.membership import SubmitMembershipApplication
+from domain.participation import RequestParticipation
 from domain.policy.evaluate import Node, evaluate
 from domain.policy.evaluate import gaps as criteria_open
 from domain.policy.model import load
@@ -87,7 +88,7 @@ def bases(node: Node) -> set[str]:
 
 def status(c: RealCase, day: date | None = None) -> str:
     """The status of a day in words."""
-    now = standing(c.p.holdings, c.scheme, day or c.today)
+    now = standing(c.p, c.scheme, day or c.today)
     return f"{now.status} {now.holding.tier}" if now.holding else now.status
 
 

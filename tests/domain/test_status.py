@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from domain.decision import TierGranted
-from domain.program import Holding
+from domain.grant import TierGranted
+from domain.program import Program
 from domain.status import HistoricalStatusImported, ImportHistoricalStatus, intervals, standing, through
+from domain.tenure import Holding
 from domain.term import add
 from tests.small_world import ADMIN, LEAD, OPERATOR, ZONE, Case, granted, listed, words
 from tests.story import given
@@ -43,7 +44,7 @@ def told(*holdings: Holding) -> list[str]:
 
 def on(day: str, *holdings: Holding) -> str:
     """The status of a day in words."""
-    now = standing(holdings, "s", date.fromisoformat(day))
+    now = standing(Program(program_id="p", holdings=holdings), "s", date.fromisoformat(day))
     return f"{now.status} {now.holding.tier}" if now.holding else now.status
 
 
@@ -84,7 +85,7 @@ class TestOneTerm:
         assert c.cycle.plan is not None
         assert c.cycle.plan.ends_on is not None
         after = c.cycle.plan.ends_on + DAY
-        assert standing(c.p.holdings, "full", after).status == "active"
+        assert standing(c.p, "full", after).status == "active"
 
     @pytest.mark.req("M22")
     def test_its_end_is_said_as_its_last_valid_day(self) -> None:
@@ -244,8 +245,8 @@ class TestImporting:
         (holding,) = c.p.holdings
         assert (holding.provenance, holding.decision_id, holding.version) == ("imported", None, c.p.version)
         assert (holding.label, holding.rank, holding.assessed) == ("Dedicated", 1, True)
-        assert standing(c.p.holdings, "full", c.today - 101 * DAY).status == "active"
-        assert standing(c.p.holdings, "full", c.today - 100 * DAY).status == "expired"
+        assert standing(c.p, "full", c.today - 101 * DAY).status == "active"
+        assert standing(c.p, "full", c.today - 100 * DAY).status == "expired"
 
     @pytest.mark.parametrize(("since", "until"), [(0, None), (0, 1), (-1, 0)])
     def test_the_shortest_ones(self, since: int, until: int | None) -> None:
@@ -285,7 +286,7 @@ class TestImporting:
         c = granted()
         (native,) = c.p.holdings
         c.must(OPERATOR, request(c, until=None))
-        assert standing(c.p.holdings, "full", native.effective_on).holding == native
+        assert standing(c.p, "full", native.effective_on).holding == native
         assert [(h.provenance, until) for h, _, until in intervals(c.p.holdings, "full")] == [
             ("imported", native.effective_on),
             ("native", native.expires_on),

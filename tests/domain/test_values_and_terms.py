@@ -182,6 +182,7 @@ MISFITS: dict[str, tuple[Sample, list[str]]] = {
     "words below": (Sample(inner=Inner("two words")), ["inner.code is no code"]),
     "words in one of several": (Sample(either="two words"), ["either is no code"]),
     "words in a tuple of several": (Sample(either=("A1", "two words")), ["either[1] is no code"]),
+    "words where others keep them": (Sample(text="Ann"), ["text is no TextRef"]),  # pyright: ignore[reportArgumentType]
     "a number for a code": (Sample(code=5), ["code is no code"]),  # pyright: ignore[reportArgumentType]
 }
 

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from domain.decision import TierGranted
+from domain.grant import TierGranted
 from domain.language import Event
 from domain.listing import ProgramListingPaused, ProgramRegistered
 from domain.status import HistoricalStatusImported
@@ -156,7 +156,7 @@ def test_what_was_known_is_answered_as_it_was(database: Database, recorder: Ledg
     assert ids_of(reading, as_known=at_listing) == ["p"]
     shown = reading.partner("p", as_known=at_listing)
     assert shown is not None
-    assert shown.held == ()
+    assert shown.held == {}
     now_shown = reading.partner("p")
     assert now_shown is not None  # out of sight, but its row stays
     assert now_shown.listing == "paused"

@@ -35,7 +35,8 @@ def test_each_program_is_listed_with_the_highest_tier_of_its_affiliate(told: Tol
 def test_a_term_of_three_years_ends_by_date_alone(told: Told) -> None:
     partner = told.service.reading.partner(told.journeys["mn"].program_id)
     assert partner is not None
-    (span,) = partner.history()
+    span, gone = partner.history()
+    assert (gone.status, gone.since, gone.until) == ("expired", span.until, None)
     end = add(span.since, "P3Y")
     assert span.until == end
     assert span.through == last_valid(end)
@@ -91,5 +92,5 @@ def test_the_expiry_schedule_names_every_end_and_review(told: Told) -> None:
 def test_minnesotas_top_tier_carries_seal_and_national_badge(told: Told) -> None:
     partner = told.service.reading.partner(told.journeys["mn"].program_id)
     assert partner is not None
-    held = partner.held[-1]
+    held = list(partner.held.values())[-1]
     assert (held.badge, held.national_badge, held.assessed) == ("mn-100-best-practices", True, True)

@@ -260,6 +260,15 @@ def gated(kind: str, *gates: str, **changes: Any) -> dict[str, Any]:
             ],
         ),
         (
+            {"term": {**policy_doc()["term"], "reinstate_on": "submission"}},
+            [
+                (
+                    "term.reinstate_on: submission is not carried out here; a status that ended comes back by a decision "
+                    "alone, so it has to be decision"
+                )
+            ],
+        ),
+        (
             {"entry": {"by": "application", "level": "basic", "basis": "proposal"}},
             ["entry.level: no tier is called 'basic'; the policy has first"],
         ),

@@ -25,6 +25,8 @@ def dossiers(case: Case) -> list[Dossier]:
 def test_a_grant_keeps_its_whole_proof() -> None:
     case = granted()
     (dossier,) = dossiers(case)
+    assert dossier.evaluation
+    assert dossier.evaluation_version
     assert (dossier.outcome, dossier.tier, dossier.decider) == ("granted", "dedicated", DECIDER)
     assert (dossier.effective_on, dossier.expires_on) == (date(2026, 2, 19), date(2029, 2, 19))
     assert dossier.evaluation == case.events[dossier.evaluation_version - 1]

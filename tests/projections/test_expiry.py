@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from domain.decision import TierGranted
+from domain.grant import TierGranted
 from projections.expiry import Due, due, model
 from projections.language import follow
 from tests.recorded import told

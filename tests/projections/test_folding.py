@@ -6,14 +6,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.decision import TierGranted
+from domain.grant import TierGranted
 from domain.listing import ProgramListingResumed, ProgramRegistered
 from projections import READ_MODELS
 from projections.language import Folding, NoRow, ReadModel, Row, Unreadable, stem
 from tests.recorded import Told, told
-from tests.small_world import admitted, gates_met, granted
+from tests.small_tenure import appealed, suspended
+from tests.small_world import Case, admitted, gates_met, granted
 
-HISTORIES = (granted().events, admitted(scheme="member").events, gates_met().events, granted(scheme="lean").events)
+
+def _appealed() -> Case:
+    """A program that was suspended and appealed."""
+    c = granted()
+    appealed(c, suspended(c))
+    return c
+
+
+HISTORIES = (
+    *(granted().events, admitted(scheme="member").events, gates_met().events, granted(scheme="lean").events),
+    _appealed().events,
+)
 
 
 @st.composite

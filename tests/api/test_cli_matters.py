@@ -110,7 +110,7 @@ def test_appeals_of_all_and_of_one_program(later: Later, later_on: Shell) -> Non
     later_on("appeals", "--affiliate", "zz", code=2)
 
 
-@pytest.mark.req("S0-27")
+@pytest.mark.req("M19")
 def test_the_conflict_register(later: Later, later_on: Shell) -> None:
     said = later_on("interests", "mn").stdout
     assert later.mill.staff.reviewer in said
@@ -123,7 +123,6 @@ def test_the_conflict_register(later: Later, later_on: Shell) -> None:
     assert "there is no affiliate 'zz'" in later_on("interests", "zz", code=2).stderr
 
 
-@pytest.mark.req("M6")
 def test_public_notices(later: Later, later_on: Shell) -> None:
     said = later_on("notices").stdout
     assert "Suspended from" in said

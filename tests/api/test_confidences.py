@@ -141,7 +141,7 @@ def test_complaints_by_affiliate_and_state_and_in_pages(desk: Desk) -> None:
 # --- the conflict register --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.req("S0-27", "M19")
+@pytest.mark.req("M19")
 def test_the_conflict_register_is_for_the_affiliates_staff_and_the_national_body(later: Later) -> None:
     answers = asked_by_all(later, "/affiliates/mn/interests")
     assert answered(answers) == {*STAFF, "national", "operator"}
@@ -158,7 +158,7 @@ def test_the_conflict_register_is_for_the_affiliates_staff_and_the_national_body
     assert codes(later.client.get("/affiliates/zz/interests", by=later.mill.id_of("reviewer"))) == ["NOT_DISCLOSED"]
 
 
-@pytest.mark.req("S0-27", "H10")
+@pytest.mark.req("H10")
 def test_the_register_by_person_and_day_and_in_pages(later: Later) -> None:
     def asked(**more: Any) -> dict[str, Any]:
         return later.client.get("/affiliates/mn/interests", by="operator", **more).json()
@@ -185,7 +185,7 @@ def test_the_register_by_person_and_day_and_in_pages(later: Later) -> None:
 # --- public notices ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.req("M6")
+@pytest.mark.req("H11")
 def test_notices_are_for_everybody_and_say_what_was_done_in_words_of_data_alone(later: Later) -> None:
     answers = asked_by_all(later, "/notices")
     assert len({answer.text for answer in answers.values()}) == 1, "the same for everybody"
@@ -198,7 +198,7 @@ def test_notices_are_for_everybody_and_say_what_was_done_in_words_of_data_alone(
     assert answers["nobody"].headers["cache-control"] == "public, max-age=30"
 
 
-@pytest.mark.req("M6", "H10")
+@pytest.mark.req("H10")
 def test_notices_by_program_status_and_what_was_known(desk: Desk) -> None:
     client, before = desk.client(), desk.head
     mill, decision_id = suspended(desk)

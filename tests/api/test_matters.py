@@ -96,7 +96,7 @@ STAFF = ("administrator", "second_administrator", "reviewer", "decider")
 ELSEWHERE = ("elsewhere, administrator", "elsewhere, reviewer")
 
 
-@pytest.mark.req("M19", "S0-27")
+@pytest.mark.req("M19")
 @pytest.mark.parametrize("path", ["/appeals", "/worklist"])
 def test_lists_are_for_the_staff_of_affiliates_each_their_own(later: Later, path: str) -> None:
     answers = asked_by_all(later, path)
@@ -169,7 +169,7 @@ def test_a_plan_says_how_far_each_goal_has_come_and_what_is_late(later: Later) -
 # --- the work list ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.req("M21", "S0-27")
+@pytest.mark.req("M21")
 def test_the_work_list_says_who_is_to_do_what_until_when(later: Later) -> None:
     tasks = on_the_list(later, affiliate="mn")
     said = {(t["name"], t["role"], t["task"]) for t in tasks}
@@ -201,6 +201,23 @@ def test_the_work_list_by_part_and_day(later: Later) -> None:
     names = [t["task"] for t in on_the_list(later, affiliate="mn", as_of=ended) if t["name"] == "Millrace Mentors"]
     assert names == ["name_appeal_panel", "close_inquiry"], "what went with the term fell away with it"
     assert codes(later.client.get("/worklist", by="operator", role="king")) == ["PARAMETER_INVALID"]
+
+
+@pytest.mark.req("M21")
+def test_the_affiliate_looks_at_a_program_again_between_the_second_and_the_third_year(later: Later) -> None:
+    """The Independence Region's window for another look: a task for the affiliate, from its first day, late after its last."""
+    (held,) = later.client.get(f"/partners/{later.desk.journeys['bridge'].program_id}").json()["statuses"]
+    since = date.fromisoformat(held["since"])
+    opens, due = since.replace(year=since.year + 2), since.replace(year=since.year + 3)
+
+    def looked(day: date) -> list[tuple[str, str, bool]]:
+        tasks = on_the_list(later, affiliate="ir", role="affiliate_admin", as_of=day.isoformat())
+        return [(t["from_on"], t["due_on"], t["overdue"]) for t in tasks if t["task"] == "reengage"]
+
+    window = (opens.isoformat(), due.isoformat())
+    assert looked(opens - timedelta(days=1)) == []
+    assert looked(opens) == looked(due) == [(*window, False)]
+    assert looked(due + timedelta(days=1)) == [(*window, True)]
 
 
 def test_the_work_list_comes_in_pages(later: Later) -> None:

@@ -16,6 +16,7 @@ import pytest
 from eventsourcing.persistence import OperationalError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from infra import writer
 from infra.database import Database, connect
 from infra.recorder import LEDGER_LOCK, LedgerBusy, LedgerRecorder, OutcomeUnknown, VersionConflict
 from tests.infra.appends import an_append, new_stream
@@ -216,7 +217,8 @@ class TestServer:
     def test_a_held_ledger_is_busy_and_nothing_is_written(
         self, recorder: LedgerRecorder, database: Database, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("infra.recorder._TURN", "SELECT set_config('lock_timeout', '100ms', true)")
+        monkeypatch.setitem(writer._SESSION, "lock_timeout", "100ms")
+        recorder = LedgerRecorder(database)
         append = an_append(new_stream())
         with psycopg.connect(database.app_dsn) as holder:
             holder.execute("SELECT pg_advisory_xact_lock(%s)", (LEDGER_LOCK,))

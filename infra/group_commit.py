@@ -8,6 +8,7 @@ threads (docs/decisions, "the first caller writes for those who wait").
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from types import TracebackType
 from typing import Final, Self
 
@@ -49,6 +50,8 @@ class GroupCommit:
             self._led = True
         if leads or self._leads_after_waiting(call):
             self._lead()
+        if call.after is not None:
+            call.after.answered()
         if call.error is not None:
             raise call.error
         return call.outcomes
@@ -81,8 +84,9 @@ class GroupCommit:
         finally:
             with self._mutex:
                 self._hand_over()
-            for call in batch:
-                call.answered()
+            for call, after in pairwise(batch):
+                call.after = after
+            batch[0].answered()
 
     def _again_by_halves(self, calls: Sequence["_Call"]) -> None:
         """Carry out what failed together: alone where one is left, else in two transactions."""
@@ -117,13 +121,14 @@ class GroupCommit:
 class _Call:
     """One caller's appends, and how it learns of their outcomes."""
 
-    __slots__ = ("appends", "error", "events", "leads", "outcomes", "size", "woken")
+    __slots__ = ("after", "appends", "error", "events", "leads", "outcomes", "size", "woken")
 
     def __init__(self, appends: Sequence[Append]) -> None:
         self.appends = appends
         self.events = sum(len(append.events) for append in appends)
         self.size = sum(len(event.state) for append in appends for event in append.events)
         self.leads = False
+        self.after: _Call | None = None
         self.outcomes: Outcomes = []
         self.error: BaseException | None = None
         self.woken = threading.Lock()  # the cheapest way to wait: held until there is something to know

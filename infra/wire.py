@@ -121,7 +121,7 @@ def uuids(values: Iterable[bytes]) -> bytes:
 
 def int4s(values: Iterable[int | None]) -> bytes:
     """The parameter int4[]."""
-    return _array(_INT4, [None if value is None else value.to_bytes(4, "big", signed=True) for value in values])
+    return _array(_INT4, [None if value is None else int4(value) for value in values])
 
 
 def int8s(values: Iterable[int]) -> bytes:
@@ -131,8 +131,17 @@ def int8s(values: Iterable[int]) -> bytes:
 
 def dates(values: Iterable[date | None]) -> bytes:
     """The parameter date[]."""
-    days = [None if value is None else value.toordinal() - _EPOCH_DAY for value in values]
-    return _array(_DATE, [None if day is None else day.to_bytes(4, "big", signed=True) for day in days])
+    return _array(_DATE, [None if value is None else date4(value) for value in values])
+
+
+def date4(value: date) -> bytes:
+    """The parameter date."""
+    return int4(value.toordinal() - _EPOCH_DAY)
+
+
+def int4(value: int) -> bytes:
+    """The parameter int4."""
+    return value.to_bytes(4, "big", signed=True)
 
 
 def int8(value: int) -> bytes:
@@ -150,13 +159,14 @@ def moment(microseconds: int) -> datetime:
     return _EPOCH + timedelta(microseconds=microseconds)
 
 
-def _array(oid: int, items: list[bytes | None] | list[bytes]) -> bytes:
+def _array(oid: int, items: Sequence[bytes | None]) -> bytes:
     if not items:
         return b"\0\0\0\0\0\0\0\0" + oid.to_bytes(4, "big")
-    parts = [b"\0\0\0\1\0\0\0\1" + oid.to_bytes(4, "big") + len(items).to_bytes(4, "big") + b"\0\0\0\1"]
-    for item in items:
-        if item is None:
-            parts.append(_NULL)
-        else:
-            parts += (len(item).to_bytes(4, "big"), item)
-    return b"".join(parts)
+    head = b"\0\0\0\1\0\0\0\1" + oid.to_bytes(4, "big") + len(items).to_bytes(4, "big") + b"\0\0\0\1"
+    if len(set(items)) == 1:  # most columns say the same in every row of a batch
+        return head + _item(items[0]) * len(items)
+    return head + b"".join([_item(item) for item in items])
+
+
+def _item(item: bytes | None) -> bytes:
+    return _NULL if item is None else len(item).to_bytes(4, "big") + item

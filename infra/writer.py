@@ -19,7 +19,7 @@ from psycopg.pq.abc import PGresult
 from infra import wire
 from infra.database import Database
 from infra.group_commit import Outcomes, Take
-from infra.records import Append, Appended, Clock, CommandRow, LedgerBusy, OutcomeUnknown
+from infra.records import Append, Appended, Clock, CommandRow, FactRow, LedgerBusy, OutcomeUnknown
 from infra.settle import Settlement, Standing, not_before, settle
 from infra.wire import Statement, Wire
 
@@ -62,6 +62,14 @@ WITH written AS (
         AS e(stream, version, type, state, occurred_on, provenance, actor_person, actor_role, actor_org, on_behalf_of,
         command_id, causation, correlation, salt, commitment, n)
 ) SELECT pg_notify('nqms_ledger', $18::text)"""
+# The same for a single row, in half the time: most commands record one fact, and most callers come alone.
+_WRITE_ONE = """
+WITH written AS (
+    INSERT INTO ledger.events (position, recorded_at, stream, version, type, state, occurred_on, provenance,
+        actor_person, actor_role, actor_org, on_behalf_of, command_id, causation, correlation, salt, commitment)
+    VALUES ($1::bigint + 1, $2::timestamptz, $3::text, $4::int, $5::text, $6::text, $7::date, $8::text, $9::text,
+        $10::text, $11::text, $12::text, $13::uuid, $14::text, $15::text, $16::bytea, $17::bytea)
+) SELECT pg_notify('nqms_ledger', $18::text)"""
 _REMEMBER = """
 INSERT INTO ledger.commands (command_id, stream, request_sha256, first_version, last_version, position)
 SELECT * FROM unnest($1::uuid[], $2::text[], $3::bytea[], $4::int[], $5::int[], $6::bigint[])"""
@@ -72,12 +80,14 @@ _SALTS = "SELECT encode(salt, 'hex') FROM ledger.events WHERE position = ANY($1:
 _PREPARED: Final = {
     "standing": _STANDING,
     "write": _WRITE,
+    "write one": _WRITE_ONE,
     "remember": _REMEMBER,
     "claim": _CLAIM,
     "salts": _SALTS,
 }
-_KNOWN = msgspec.json.Decoder(list[tuple[UUID, str, str, int | None, int | None, int | None]] | None)
-_HELD = msgspec.json.Decoder(list[tuple[str, str, str]] | None)
+_Known = tuple[UUID, str, str, int | None, int | None, int | None]
+_KNOWN: msgspec.json.Decoder[list[_Known] | None] = msgspec.json.Decoder(list[_Known] | None)
+_HELD: msgspec.json.Decoder[list[tuple[str, str, str]] | None] = msgspec.json.Decoder(list[tuple[str, str, str]] | None)
 
 _Tried = dict[UUID, tuple[int, bytes] | None]
 """Commands whose outcome is open, each with position and salt of its last event."""
@@ -158,7 +168,8 @@ class LedgerWriter:
         assert position is not None
         assert now is not None
         streams = list(dict.fromkeys(stream for append in appends for stream in append.expected))
-        commands = _KNOWN.decode(known) or [] if known else []
+        commands: Sequence[_Known] = _KNOWN.decode(known) or () if known else ()
+        claims: Sequence[tuple[str, str, str]] = _HELD.decode(held) or () if held else ()
         return Standing(
             position=int(position),
             now=not_before(
@@ -167,7 +178,7 @@ class LedgerWriter:
             ),
             commands={row[0]: CommandRow(row[0], row[1], bytes.fromhex(row[2]), *row[3:]) for row in commands},
             versions=dict(zip(streams, map(int, versions.split(b",")), strict=True)) if versions else {},
-            claims={(kind, value): stream for kind, value, stream in (_HELD.decode(held) or [] if held else [])},
+            claims={(kind, value): stream for kind, value, stream in claims},
         )
 
     def _try_again(self, take: Take, tried: _Tried) -> Outcomes:
@@ -219,16 +230,10 @@ def _tried(settlement: Settlement) -> _Tried:
 
 def _writing(settlement: Settlement) -> list[Statement]:
     statements: list[Statement] = []
-    if settlement.facts:
-        columns: Any = tuple(zip(*settlement.facts, strict=True))
-        positions = columns[4]
-        statements.append(("write", [
-            wire.int8(positions[0] - 1), wire.timestamptz(columns[5][0]), wire.texts(columns[0]), wire.int4s(columns[1]),
-            wire.texts(columns[2]), wire.raw_texts(columns[3]), wire.dates(columns[6]),
-            *(wire.texts(columns[n]) for n in range(7, 12)), wire.uuids([one.bytes for one in columns[12]]),
-            wire.texts(columns[13]), wire.texts(columns[14]), wire.blobs(columns[15]), wire.blobs(columns[16]),
-            str(positions[-1]).encode(),
-        ]))  # fmt: skip
+    if len(settlement.facts) == 1:
+        statements.append(_one_fact(settlement.facts[0]))
+    elif settlement.facts:
+        statements.append(_facts(settlement.facts))
     if settlement.commands:
         rows = settlement.commands
         statements.append(("remember", [
@@ -243,6 +248,33 @@ def _writing(settlement: Settlement) -> list[Statement]:
             wire.texts([row.stream for row in claims]), wire.int8s([row.position for row in claims]),
         ]))  # fmt: skip
     return statements
+
+
+def _facts(facts: Sequence[FactRow]) -> Statement:
+    columns: Any = tuple(zip(*facts, strict=True))
+    positions = columns[4]
+    return "write", [
+        wire.int8(positions[0] - 1), wire.timestamptz(columns[5][0]), wire.texts(columns[0]), wire.int4s(columns[1]),
+        wire.texts(columns[2]), wire.raw_texts(columns[3]), wire.dates(columns[6]),
+        *(wire.texts(columns[n]) for n in range(7, 12)), wire.uuids([one.bytes for one in columns[12]]),
+        wire.texts(columns[13]), wire.texts(columns[14]), wire.blobs(columns[15]), wire.blobs(columns[16]),
+        str(positions[-1]).encode(),
+    ]  # fmt: skip
+
+
+def _one_fact(row: FactRow) -> Statement:
+    stream, version, kind, state, position, recorded_at, day, *named, salt, sealed = row
+    provenance, person, role, org, behalf, command_id, cause, thread = named
+    assert isinstance(command_id, UUID)
+    return "write one", [
+        wire.int8(position - 1), wire.timestamptz(recorded_at), stream.encode(), wire.int4(version), kind.encode(),
+        state, None if day is None else wire.date4(day), *map(_text, (provenance, person, role, org, behalf)),
+        command_id.bytes, _text(cause), _text(thread), salt, sealed, str(position).encode(),
+    ]  # fmt: skip
+
+
+def _text(value: str | UUID | None) -> bytes | None:
+    return None if value is None else str(value).encode()
 
 
 def _lost(error: psycopg.Error) -> bool:

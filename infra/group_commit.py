@@ -48,25 +48,29 @@ class GroupCommit:
             self._waiting.append(call)
             leads = not self._led
             self._led = True
-        if leads or self._leads_after_waiting(call):
+        if not leads:
+            self._wait(call)
+        if leads or call.leads:
             self._lead()
-        if call.after is not None:
-            call.after.answered()
+        else:
+            call.wake_next()
         if call.error is not None:
             raise call.error
         return call.outcomes
 
-    def _leads_after_waiting(self, call: "_Call") -> bool:
+    def _wait(self, call: "_Call") -> None:
         try:
             call.woken.acquire()
-        except BaseException:  # Ctrl-C: nobody waits for this call any more, and it must lead nobody
+        except BaseException:  # Ctrl-C: nobody waits for this call any more, and it must hold nobody up
+            call.deserted = True
             with self._mutex:
                 if call in self._waiting:
                     self._waiting.remove(call)
                 if call.leads:
                     self._hand_over()
+                elif call.woken.acquire(blocking=False):
+                    call.wake_next()
             raise
-        return call.leads
 
     def _lead(self) -> None:
         batch: list[_Call] = []
@@ -84,9 +88,10 @@ class GroupCommit:
         finally:
             with self._mutex:
                 self._hand_over()
+            # Each wakes the next: all of them at once would only fight for the interpreter.
             for call, after in pairwise(batch):
                 call.after = after
-            batch[0].answered()
+            batch[0].wake_next()
 
     def _again_by_halves(self, calls: Sequence["_Call"]) -> None:
         """Carry out what failed together: alone where one is left, else in two transactions."""
@@ -121,21 +126,26 @@ class GroupCommit:
 class _Call:
     """One caller's appends, and how it learns of their outcomes."""
 
-    __slots__ = ("after", "appends", "error", "events", "leads", "outcomes", "size", "woken")
+    __slots__ = ("after", "appends", "deserted", "error", "events", "leads", "outcomes", "size", "woken")
 
     def __init__(self, appends: Sequence[Append]) -> None:
         self.appends = appends
         self.events = sum(len(append.events) for append in appends)
         self.size = sum(len(event.state) for append in appends for event in append.events)
-        self.leads = False
+        self.leads = self.deserted = False
         self.after: _Call | None = None
         self.outcomes: Outcomes = []
         self.error: BaseException | None = None
         self.woken = threading.Lock()  # the cheapest way to wait: held until there is something to know
         self.woken.acquire()
 
-    def answered(self) -> None:
-        self.woken.release()
+    def wake_next(self) -> None:
+        after = self.after
+        while after is not None:
+            after.woken.release()
+            if not after.deserted or not after.woken.acquire(blocking=False):
+                return
+            after = after.after  # nobody waits there any more
 
     def fail(self, error: BaseException) -> None:
         """Each call its own exception: one object raised in several threads would mix their tracebacks."""

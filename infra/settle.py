@@ -57,10 +57,22 @@ class Settlement:
     outcomes: list[Appended | Refused] = field(default_factory=list[Appended | Refused])
 
 
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    head: int
+    recorded_at: str
+    salts: bytes
+
+
+def _events(appends: Sequence[Append]) -> int:
+    return sum(len(append.events) for append in appends)
+
+
 def settle(appends: Sequence[Append], standing: Standing) -> Settlement:
     """Decide every append, one after the other; a refused one writes nothing and hinders no other."""
     settlement = Settlement()
-    recorded_at = instant(standing.now)
+    # What is the same for the whole batch is made once: the time in words, and randomness for all salts in one call.
+    batch = _Batch(standing.position, instant(standing.now), secrets.token_bytes(16 * _events(appends)))
     for append in appends:
         known = standing.commands.get(append.command_id)
         refused = _refusal(append, standing, known)
@@ -70,7 +82,7 @@ def settle(appends: Sequence[Append], standing: Standing) -> Settlement:
             outcome = Appended(known.first_version, known.last_version, known.position, replayed=True)
             settlement.outcomes.append(outcome)
         else:
-            _write(append, standing, settlement, recorded_at)
+            _write(append, standing, settlement, batch)
     return settlement
 
 
@@ -89,9 +101,9 @@ def _refusal(append: Append, standing: Standing, known: CommandRow | None) -> Re
     return None
 
 
-def _write(append: Append, standing: Standing, settlement: Settlement, recorded_at: str) -> None:
+def _write(append: Append, standing: Standing, settlement: Settlement, batch: _Batch) -> None:
     # Made before anything is carried forward: an append that cannot be written leaves no trace.
-    rows = _rows(append, standing, recorded_at)
+    rows = _rows(append, standing, batch)
     settlement.facts += rows
     first = last = None
     for event in append.events:
@@ -108,17 +120,21 @@ def _write(append: Append, standing: Standing, settlement: Settlement, recorded_
     settlement.outcomes.append(Appended(first, last, standing.position, replayed=False))
 
 
-def _rows(append: Append, standing: Standing, recorded_at: str) -> list[FactRow]:
+def _rows(append: Append, standing: Standing, batch: _Batch) -> list[FactRow]:
     person, role, org = append.actor.person, append.actor.role, append.actor.org
     command_id, behalf, cause, thread = append.command_id, append.on_behalf_of, append.causation, append.correlation
     named = str(command_id)
-    salts = secrets.token_bytes(16 * len(append.events))
+    begin = 16 * (standing.position - batch.head)
     rows: list[FactRow] = []
     for n, event in enumerate(append.events):
-        position, day, salt = standing.position + n + 1, event.occurred_on, salts[16 * n : 16 * n + 16]
+        position, day, salt = (
+            standing.position + n + 1,
+            event.occurred_on,
+            batch.salts[begin + 16 * n : begin + 16 * n + 16],
+        )
         columns = Envelope(
             org, person, role, cause, named, thread, day and day.isoformat(), behalf, position, event.provenance,
-            recorded_at, event.stream, event.type, event.version,
+            batch.recorded_at, event.stream, event.type, event.version,
         )  # fmt: skip
         rows.append((
             event.stream, event.version, event.type, event.state, position, standing.now, day, event.provenance, person,

@@ -89,8 +89,8 @@ _Known = tuple[UUID, str, str, int | None, int | None, int | None]
 _KNOWN: msgspec.json.Decoder[list[_Known] | None] = msgspec.json.Decoder(list[_Known] | None)
 _HELD: msgspec.json.Decoder[list[tuple[str, str, str]] | None] = msgspec.json.Decoder(list[tuple[str, str, str]] | None)
 
-_Tried = dict[UUID, tuple[int, bytes] | None]
-"""Commands whose outcome is open, each with position and salt of its last event."""
+_Tried = list[Settlement]
+"""What was on its way when the connection was lost, so that its outcome is open."""
 
 
 class LedgerWriter:
@@ -109,7 +109,7 @@ class LedgerWriter:
 
     def write(self, take: Take) -> Outcomes:
         """Carry out what `take` gives in one transaction. Raises LedgerBusy, OutcomeUnknown, persistence errors."""
-        tried: _Tried = {}
+        tried: _Tried = []
         with self._busy:
             try:
                 return self._transact(take, tried)
@@ -140,7 +140,7 @@ class LedgerWriter:
         return self._wire
 
     def _transact(self, take: Take, tried: _Tried) -> Outcomes:
-        """`tried` receives the commands whose outcome is open until this returns."""
+        """`tried` receives what is on its way, the outcome of which is open until this returns."""
         line = self._connected()
         try:
             if self._company:  # more will come while the turn is waited for, and go along
@@ -152,7 +152,8 @@ class LedgerWriter:
                 *_, stands = line.exchange(_BEGIN, _TURN, _asking(appends))
             self._company = len(appends) > 1
             settlement = settle(appends, self._standing(appends, stands))
-            tried.update(_tried(settlement))
+            if settlement.commands:
+                tried.append(settlement)
             line.exchange(*_writing(settlement), _COMMIT)
         except psycopg.Error:
             if not line.roll_back():
@@ -182,21 +183,27 @@ class LedgerWriter:
         )
 
     def _try_again(self, take: Take, tried: _Tried) -> Outcomes:
-        first = dict(tried)
+        first = {row.command_id: None for one in tried for row in one.commands}
+        salts = {row[12]: (row[4], row[15]) for one in tried for row in one.facts}
         self._drop()
         try:
             outcomes = self._transact(take, tried)
-            return self._told_apart(take(), outcomes, first)
+            return self._told_apart(take(), outcomes, first | salts)
         except psycopg.Error as error:
-            if tried:
-                command_id = next(iter(tried))
-                raise OutcomeUnknown(command_id, tried) from None
+            doubtful = [row.command_id for one in tried for row in one.commands]
+            if doubtful:
+                raise OutcomeUnknown(doubtful[0], doubtful) from None
             if isinstance(error, errors.LockNotAvailable):
                 raise LedgerBusy("another writer holds the ledger") from None
             raise _translated(error) from None
 
-    def _told_apart(self, appends: Sequence[Append], outcomes: Outcomes, first: _Tried) -> Outcomes:
-        """What the lost try did write is no replay: it was this very call. Its salt tells it from another's write."""
+    def _told_apart(
+        self, appends: Sequence[Append], outcomes: Outcomes, first: dict[UUID, tuple[int, bytes] | None]
+    ) -> Outcomes:
+        """What the lost try did write is no replay: it was this very call. Its salt tells it from another's write.
+
+        `first`: the commands of the lost try, each with position and salt of its last event.
+        """
         asked = [row[0] for row in first.values() if row is not None]
         salts: set[bytes] = set()
         if asked:
@@ -220,12 +227,6 @@ def _asking(appends: Sequence[Append]) -> Statement:
         wire.texts([claim.kind for claim in claims]),
         wire.texts([claim.value for claim in claims]),
     ]
-
-
-def _tried(settlement: Settlement) -> _Tried:
-    tried: _Tried = dict.fromkeys((row.command_id for row in settlement.commands), None)
-    tried.update({row[12]: (row[4], row[15]) for row in settlement.facts})
-    return tried
 
 
 def _writing(settlement: Settlement) -> list[Statement]:

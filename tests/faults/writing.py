@@ -82,15 +82,16 @@ def disturbed(order: Order) -> Iterator[None]:
     rng, exchange = random.Random(), Wire.exchange
 
     def disturb(self: Wire, *statements: Any) -> Any:
-        if statements[-1][0] != "COMMIT":
+        *rows, last = statements
+        if last[0] != "COMMIT":
             return exchange(self, *statements)
-        results = exchange(self, *statements[:-1]) if len(statements) > 1 else []
+        results = exchange(self, *rows) if rows else []
         if rng.random() < order.stalls:
             time.sleep(rng.random() * 0.005)
         if rng.random() < order.rollbacks:
             exchange(self, ("ROLLBACK", ()))
             raise psycopg.errors.SerializationFailure("rolled back by the test")
-        return results + exchange(self, statements[-1])
+        return results + exchange(self, last)
 
     Wire.exchange = disturb
     try:

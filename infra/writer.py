@@ -38,6 +38,12 @@ _SESSION: Final = {
     "enable_seqscan": "off",
     "jit": "off",
 }
+# Whatever the server or the role says now or after a reload: what is acknowledged was flushed. Stricter values stay.
+_DURABLY: Final[Statement] = (
+    """SELECT set_config(name, CASE setting WHEN 'off' THEN 'on' ELSE setting END, false) FROM pg_settings
+    WHERE name = 'synchronous_commit'""",
+    (),
+)
 _MICROSECONDS = "(extract(epoch FROM {} - timestamptz '2000-01-01 00:00:00+00') * 1000000)::bigint"
 _STANDING = f"""
 SELECT coalesce(h.position, 0), {_MICROSECONDS.format("h.recorded_at")}, {_MICROSECONDS.format("clock_timestamp()")},
@@ -136,6 +142,7 @@ class LedgerWriter:
     def _connected(self) -> Wire:
         if self._wire is None:
             self._wire = Wire(self._database.app_dsn, _SESSION, _PREPARED)
+            self._wire.exchange(_DURABLY)
             self._database.before_close(self.close)
         return self._wire
 
@@ -155,11 +162,11 @@ class LedgerWriter:
             if settlement.commands:
                 tried.append(settlement)
             line.exchange(*_writing(settlement), _COMMIT)
-        except psycopg.Error:
+        except Exception:
             if not line.roll_back():
                 self._drop()
             raise
-        except BaseException:
+        except BaseException:  # interrupted, perhaps between question and answer: this connection is of no more use
             self._drop()
             raise
         return settlement.outcomes

@@ -74,7 +74,7 @@ def told(recovery: list[float]) -> str:
 
 
 def test_a_killed_program_loses_and_doubles_nothing(database: Database, recorder: LedgerRecorder) -> None:
-    order, answers, _ = kill_programs(database.app_dsn, 4, seed=11)
+    order, answers, _ = kill_programs(database.app_dsn, 3, seed=11)
     assert check(database.app_dsn, order, answers) > len(THREADS)
 
 
@@ -138,7 +138,7 @@ def a_victim(server: EmbeddedServer, rng: random.Random) -> int:
 
 
 def test_a_killed_server_loses_nothing_that_was_acknowledged(server: EmbeddedServer) -> None:
-    order, answers, _ = kill_server(server, 3, seed=13)
+    order, answers, _ = kill_server(server, 2, seed=13)
     assert check(server.dsn("nqms_app", "kills"), order, answers) > len(THREADS)
 
 

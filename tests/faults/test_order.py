@@ -122,13 +122,13 @@ def library_order(database: Database, commands: int, *, unsafe: bool) -> Outcome
 
 
 def test_sixteen_writers_lose_nothing_and_double_nothing(database: Database, recorder: LedgerRecorder) -> None:
-    order, outcome = our_order(database, 120, 3)
+    order, outcome = our_order(database, 70, 3)
     check_ours(database, order, outcome)
 
 
 def test_the_same_test_catches_a_log_whose_numbers_become_visible_out_of_order(database: Database) -> None:
-    outcome = naive_order(database, 120)
-    assert len(outcome.answers) == PROCESSES * THREADS * 120
+    outcome = naive_order(database, 70)
+    assert len(outcome.answers) == PROCESSES * THREADS * 70
     assert max(reader.missed for reader in outcome.readers) > 0
 
 

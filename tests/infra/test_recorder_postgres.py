@@ -14,9 +14,10 @@ from uuid import uuid4
 import psycopg
 import pytest
 from eventsourcing.persistence import DataError, IntegrityError, OperationalError
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from infra import writer
-from infra.database import Database
+from infra.database import Database, connect
 from infra.recorder import (
     LEDGER_LOCK,
     Append,
@@ -289,6 +290,17 @@ class TestServer:
             with pytest.raises(LedgerBusy):
                 recorder.append(append)
         assert not recorder.append(append).replayed
+
+    @pytest.mark.parametrize(("theirs", "ours"), [("off", b"on"), ("remote_write", b"remote_write")])
+    def test_what_is_acknowledged_is_flushed_whatever_the_role_says(
+        self, recorder: LedgerRecorder, database: Database, theirs: str, ours: bytes
+    ) -> None:
+        words = conninfo_to_dict(database.app_dsn) | {"options": f"-c synchronous_commit={theirs}"}
+        with connect(make_conninfo("", **words), None) as lax:
+            careful = LedgerRecorder(lax)
+            careful.append(an_append(new_stream()))
+            (shown,) = careful._writer._connected().exchange(("SHOW synchronous_commit", ()))
+        assert shown.get_value(0, 0) == ours
 
     def test_a_killed_idle_connection_is_replaced(self, recorder: LedgerRecorder, database: Database) -> None:
         recorder.append(an_append(new_stream()))

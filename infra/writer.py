@@ -141,9 +141,11 @@ class LedgerWriter:
 
     def _connected(self) -> Wire:
         if self._wire is None:
+            if self._database.pool.closed:
+                raise psycopg.OperationalError("the database is closed")
             self._wire = Wire(self._database.app_dsn, _SESSION, _PREPARED)
             self._wire.exchange(_DURABLY)
-            self._database.before_close(self.close)
+            self._database.at_close(self.close)
         return self._wire
 
     def _transact(self, take: Take, tried: _Tried) -> Outcomes:

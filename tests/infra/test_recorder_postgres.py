@@ -302,6 +302,15 @@ class TestServer:
             (shown,) = careful._writer._connected().exchange(("SHOW synchronous_commit", ()))
         assert shown.get_value(0, 0) == ours
 
+    def test_a_closed_database_takes_nothing_and_keeps_no_connection(self, database: Database) -> None:
+        again = connect(database.app_dsn, None)
+        writing = LedgerRecorder(again)
+        writing.create_ledger("test")
+        again.close()
+        with pytest.raises(OperationalError):
+            writing.append(an_append(new_stream()))
+        assert writing._writer._wire is None
+
     def test_a_killed_idle_connection_is_replaced(self, recorder: LedgerRecorder, database: Database) -> None:
         recorder.append(an_append(new_stream()))
         kill_others(database)

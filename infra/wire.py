@@ -1,8 +1,8 @@
 """The writer's own connection: prepared statements in pipeline mode, several of them in one round trip.
 
-This is the one place that speaks libpq instead of psycopg's cursors. A cursor costs fifty microseconds of Python for
-each statement, more than the server needs to carry it out, and while the writer holds the ledger's turn everybody
-waits for it. Waiting gives up the interpreter, so that others run meanwhile.
+This is the one place that speaks libpq instead of psycopg's cursors. A cursor costs fifty microseconds of Python or
+more for each statement, and while the writer holds the ledger's turn everybody waits for it. Waiting gives up the
+interpreter, so that others run meanwhile.
 """
 
 import select

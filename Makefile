@@ -44,7 +44,7 @@ test: $(STAMP) ## all tests but the long ones
 soak: $(STAMP) ## the long tests; random lives: NQMS_WALKS=300000 or NQMS_WALK_MINUTES=60, from NQMS_FIRST_SEED=1000
 	$(RUN) pytest -m soak $(ARGS)
 
-faults: $(STAMP) ## breaks processes, connections and databases on purpose; long
+faults: $(STAMP) ## breaks processes, connections and databases on purpose; long: NQMS_FAULT_EVENTS=1000000 NQMS_FAULT_KILLS=200
 	$(RUN) pytest -m faults $(ARGS)
 
 check: lint types contracts house ## everything that reads the code without running it

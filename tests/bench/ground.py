@@ -150,6 +150,10 @@ class Ground:
 
     def _told(self) -> World:
         folder, clock = self.folder / "world", StoryClock(START)
+        create_schema(self.server, WORLD, EMPTY)
+        with psycopg.connect(self.server.dsn(), autocommit=True) as connection:
+            # Only while it is told: a copy of a database does not take over its settings.
+            connection.execute(sql.SQL("ALTER DATABASE {} SET synchronous_commit = off").format(sql.Identifier(WORLD)))
         with self.database(EMPTY, WORLD) as opened:
             service = assemble(Settings(data_dir=folder), opened, clock)
             door = LedgerDoor(service, clock)

@@ -116,9 +116,9 @@ class Shares:
 
 
 @contextmanager
-def shares(server: int | None) -> Iterator[Shares]:
-    """Processor time of the bench and of the database server while the block runs."""
-    found = Shares()
+def shares(server: int | None, into: Shares | None = None) -> Iterator[Shares]:
+    """Processor time of the bench and of the database server while the block runs; written at its end."""
+    found = into or Shares()
     wall, mine, theirs = time.perf_counter(), time.process_time(), tree_seconds(server) if server else 0.0
     yield found
     whole = (time.perf_counter() - wall) * CORES / 100

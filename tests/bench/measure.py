@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -67,11 +67,19 @@ def spread(values: Sequence[float]) -> dict[str, float]:
     return {"median": median(values), "min": min(values), "max": max(values)}
 
 
-def timed(act: Callable[[], object], times: int) -> list[float]:
-    """Milliseconds of each of some calls."""
+PATIENCE = 6.0
+"""Seconds after which what is measured call by call is not called again in the same round."""
+FEWEST = 5
+
+
+def timed(acts: Iterable[Callable[[], object]]) -> list[float]:
+    """Milliseconds of each of some calls; of fewer where they take too long, five at least."""
     found: list[float] = []
-    for _ in range(times):
+    until = time.perf_counter() + PATIENCE
+    for act in acts:
         began = time.perf_counter()
+        if began > until and len(found) >= FEWEST:
+            break
         act()
         found.append((time.perf_counter() - began) * 1e3)
     return found

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
@@ -29,6 +29,17 @@ class Serving:
     port: int
     pid: int
     ground: Ground
+    spent: list[tuple[float, float]] = field(default_factory=list[tuple[float, float]])
+    """Of each load: percent of the cores that generator and server used."""
+
+    @property
+    def load(self) -> dict[str, Any]:
+        """Who made the load, and what it cost."""
+        return {
+            "generator": "tests/bench/http_load.py, one process of asyncio streams, connections kept alive",
+            "generator_percent_of_cores": [round(mine, 1) for mine, _ in self.spent],
+            "server_percent_of_cores": [round(theirs, 1) for _, theirs in self.spent],
+        }
 
     def run(self, expect: int, connections: list[list[dict[str, Any]]], **more: Any) -> dict[str, Any]:
         """Carry out a load by a process of its own. RuntimeError with its words when it failed."""
@@ -45,9 +56,8 @@ class Serving:
             "rate": told["answered"] / told["elapsed"],
             "p50_ms": percentile(told["milliseconds"], 0.5),
             "p99_ms": percentile(told["milliseconds"], 0.99),
-            "generator_percent_of_cores": told["cpu"] / whole,
-            "server_percent_of_cores": (tree_seconds(self.pid) - before) / whole,
         }
+        self.spent.append((told["cpu"] / whole, (tree_seconds(self.pid) - before) / whole))
         return told
 
     def same(self, method: str, path: str, expect: int, headers: dict[str, str] | None = None) -> Figures:
@@ -96,9 +106,8 @@ def rows(ground: Ground) -> Iterator[Row]:
             }
             measured = interleaved(ground.plan.rounds, contenders)
     size = f"{CONNECTIONS} connections, own programs, RateItem, 1 worker with projector"
-    load = {"generator": "tests/bench/http_load.py, one process of asyncio streams, kept alive"}
     notes = ["the empty route runs on a thread as every route of the application does; the async one does not"]
-    yield Row(COMMAND, size, "rate", "commands/s", measured, notes=notes, load=load)
+    yield Row(COMMAND, size, "rate", "commands/s", measured, notes=notes, load=server.load)
 
 
 class _Rating:
@@ -145,6 +154,5 @@ def unchanged(ground: Ground, service: Service, programs: int) -> Row:
             "bare ASGI": lambda: server.same("GET", BARE, 304, {"If-None-Match": '"bare"'}),
         }
         measured = interleaved(ground.plan.rounds, contenders)
-    load = {"generator": "tests/bench/http_load.py, one process of asyncio streams, kept alive"}
     size = f"{programs:,} programs, 304, {CONNECTIONS} connections"
-    return Row(DIRECTORY, size, "rate", "answers/s", measured, DIRECTORY_304, load=load)
+    return Row(DIRECTORY, size, "rate", "answers/s", measured, DIRECTORY_304, load=server.load)

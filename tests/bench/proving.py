@@ -1,0 +1,163 @@
+"""Rows: verification, derivation of decisions, inclusion proofs, stored bytes."""
+
+import importlib.util
+import time
+from collections.abc import Callable, Iterator
+from random import Random
+from typing import Any
+
+import psycopg
+
+from infra.verification import verify
+from infra.wiring import Service
+from tests.bench import library_app
+from tests.bench.ground import Ground
+from tests.bench.history import fill
+from tests.bench.measure import Contender, Figures, Measured, interleaved, latencies, timed
+from tests.bench.models import copy_out, grown, rebuilt
+from tests.bench.report import Row
+from tests.bench.works import INCLUSION, OURS, REDERIVE, STORED, VERIFY
+
+DECISIONS, EVENTS = 20_000, 7_300_000
+"""Of a national history of ten years."""
+_DECIDED = "SELECT count(*) FROM ledger.events WHERE type ~ '^(TierGranted|TierDenied|TierDecisionDeferred)[.]v'"
+_BATCH = 500
+
+
+def rows(ground: Ground) -> Iterator[Row]:
+    """For every size of history: rebuild, verification, derivation; then what is asked once."""
+    built: list[Row] = []
+    for size in ground.plan.sizes:
+        with ground.service() as service:
+            ground.tell(f"a history of {size:,} events")
+            events = fill(ground, service.database, size)
+            if size == ground.plan.sizes[0]:
+                ground.tell("stored bytes")
+                yield _stored(ground, service, events)
+            ground.tell(f"rebuild of {events:,} events")
+            built.append(rebuilt(ground, service, events))
+            yield built[-1]
+            ground.tell(f"verification of {events:,} events")
+            yield from _verified(ground, service, events)
+            if size == max(ground.plan.sizes):
+                yield _inclusion(ground, service, events)
+    yield from grown(built)
+
+
+# --- verification -----------------------------------------------------------------------------------------------------
+
+
+class _Enough(Exception):
+    """Digests and decisions were checked; the read models are another row's."""
+
+
+def _watched(service: Service, decided: bool) -> tuple[float, float]:
+    """Seconds of the two first parts of a verification, by what it tells of its progress: digests, decisions."""
+    began = time.perf_counter()
+    at = {"events": began, "decisions": began}
+
+    def told(name: str, done: int, total: int) -> None:
+        if name in at:
+            at[name] = time.perf_counter()
+        if name not in at or done >= total and (name == "decisions" or not decided):
+            raise _Enough
+
+    try:
+        for check in verify(service, told):
+            assert check.fine, str(check)
+    except _Enough:
+        pass
+    return at["events"] - began, at["decisions"] - at["events"]
+
+
+def _verified(ground: Ground, service: Service, events: int) -> Iterator[Row]:
+    with service.database.pool.connection() as connection:
+        row: Any = connection.execute(_DECIDED).fetchone()
+    decisions: int = row[0]
+    if events <= ground.plan.sizes[0] + 1_000:
+        checks = verify(service)  # once with everything, so that what is timed is known to be right
+        assert all(check.fine for check in checks if check.name != "read models"), [str(check) for check in checks]
+        assert {check.name: check.count for check in checks}["decisions"] == decisions
+
+    derived = Measured()
+
+    def ours() -> Figures:
+        hashing, deciding = _watched(service, decided=True)
+        by_events, by_decisions = EVENTS / events * deciding, DECISIONS / decisions * deciding
+        figures = {"rate": decisions / deciding, "seconds_for_20000": max(by_events, by_decisions)}
+        derived.add(OURS, figures)
+        return {"rate": events / hashing}
+
+    contenders: dict[str, Contender] = {OURS: ours, "raw COPY out": lambda: copy_out(ground, service, events)}
+    measured = interleaved(ground.plan.heavy_rounds, contenders)
+    root = "with the log" if _log(service) is not None else "without a root: this version has no infra/transparency.py"
+    yield Row(VERIFY, f"{events:,} events", "rate", "events/s", measured, notes=[root])
+    derived.errors |= {name: error for name, error in measured.errors.items() if name == OURS}
+    note = (
+        f"measured on {decisions:,} decisions in {events:,} events; extrapolated to {DECISIONS:,} decisions in "
+        f"{EVENTS:,} events by the larger of the two ratios"
+    )
+    yield Row(
+        REDERIVE, f"{decisions:,} decisions, {events:,} events", "rate", "decisions/s", derived, notes=[note]
+    )
+
+
+# --- the log ----------------------------------------------------------------------------------------------------------
+
+
+def _log(service: Service) -> Any:
+    """The Merkle log of a service, where this version has one."""
+    if importlib.util.find_spec("infra.transparency") is None:
+        return None
+    parts = vars(service).values()
+    return next((one for one in parts if hasattr(one, "inclusion") and hasattr(one, "catch_up")), None)
+
+
+def _inclusion(ground: Ground, service: Service, events: int) -> Row:
+    log = _log(service)
+    if log is None:
+        note = "with the log: this version has no infra/transparency.py"
+        return Row(INCLUSION, f"{events:,} events", "p99_ms", "ms (p99)", Measured(), notes=[note])
+    ground.tell(f"inclusion proofs of {events:,} events")
+    log.catch_up()
+    drawn = Random(ground.plan.seed)
+
+    def asked() -> Figures:
+        places = [drawn.randrange(events) for _ in range(ground.plan.calls)]
+        acts: list[Callable[[], object]] = [lambda at=at: log.inclusion(events, at) for at in places]
+        return latencies(timed(acts))
+
+    measured = interleaved(ground.plan.rounds, {OURS: asked})
+    note = "the cost on append is not measured here: the log follows the ledger and is not on an append's path"
+    return Row(INCLUSION, f"{events:,} events", "p99_ms", "ms (p99)", measured, INCLUSION.checks[:1], [note])
+
+
+# --- bytes ------------------------------------------------------------------------------------------------------------
+
+
+def _stored(ground: Ground, service: Service, events: int) -> Row:
+    """The same facts here and there: tables with all indexes, and what lies beside large values."""
+    ground.bare_database("bench_e")
+    recorder = service.ledger.recorder
+    with library_app.Programs(library_app.environment(ground.host, "bench_e")) as app:
+        position, count = 0, 0
+        while facts := recorder.read(position, _BATCH):
+            position = facts[-1].position
+            mine = [fact for fact in facts if fact.stream.startswith("program:")]
+            if mine:
+                app.recorder.insert_events(library_app.stored(app, mine))
+            count += len(mine)
+        assert app.recorder.max_notification_id() == count
+    ours = _size(ground.superuser(service.database), "ledger.events", "ledger.commands")
+    theirs = _size(ground.server.dsn(database="bench_e"), "programs_events")
+    measured = Measured({OURS: {"bytes": [ours / events]}, "E": {"bytes": [theirs / count]}})
+    notes = [f"ours with the table of commands; E stores the {count:,} programs' facts of these {events:,}"]
+    return Row(STORED, f"{events:,} events", "bytes", "bytes", measured, notes=notes)
+
+
+def _size(address: str, *tables: str) -> int:
+    with psycopg.connect(address, autocommit=True) as connection:
+        found: list[Any] = [
+            connection.execute("SELECT pg_total_relation_size(%s::regclass)", (table,)).fetchone() for table in tables
+        ]
+    return sum(one[0] for one in found)

@@ -1,0 +1,32 @@
+"""One rebuild of all read models in a process of its own, so that its memory is its own:
+`python -m tests.bench.rebuild_once FOLDER DSN`. Prints {events, seconds, rss_mb, differences}.
+"""
+
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from infra.settings import Settings
+from infra.wiring import open_service
+
+
+def main(folder: str, address: str) -> dict[str, Any]:
+    """Bring the live rows up to date, then make them all again; only that is timed."""
+    with open_service(Settings(data_dir=Path(folder), database_url=address)) as service:
+        service.projector.catch_up()
+        head = service.ledger.recorder.head()[0]
+        began = time.perf_counter()
+        differences = service.projector.rebuild()
+        seconds = time.perf_counter() - began
+        assert set(service.projector.positions().values()) == {head}
+        parked = service.projector.parked()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+    found = [str(one) for one in differences] + [f"{model} waits" for model in parked]
+    return {"events": head, "seconds": seconds, "rss_mb": peak, "differences": found}
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(*sys.argv[1:3])))

@@ -27,7 +27,7 @@ unexport PYTHONHOME
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test soak faults check lint types contracts house format coverage mutants requirements clean
+.PHONY: help demo serve test soak faults bench bench-quick check lint types contracts house format coverage mutants requirements clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -46,6 +46,12 @@ soak: $(STAMP) ## the long tests; random lives: NQMS_WALKS=300000 or NQMS_WALK_M
 
 faults: $(STAMP) ## breaks processes, connections and databases on purpose; long: NQMS_FAULT_EVENTS=1000000 NQMS_FAULT_KILLS=200
 	$(RUN) pytest -m faults $(ARGS)
+
+bench: $(STAMP) ## every figure of docs/bench.md, ours beside others in one run; build/bench.json and a picture. Hours: ARGS="--full"
+	$(RUN) tests.bench $(ARGS)
+
+bench-quick: $(STAMP) ## the same on smaller histories with fewer rounds, in under ten minutes
+	$(RUN) tests.bench --quick $(ARGS)
 
 check: lint types contracts house ## everything that reads the code without running it
 

@@ -46,7 +46,9 @@ async def _chunks(reader: asyncio.StreamReader) -> bytes:
     return body
 
 
-async def _connection(port: int, requests: Iterable[bytes], expect: int, end: list[float], told: dict[str, Any]) -> None:
+async def _connection(
+    port: int, requests: Iterable[bytes], expect: int, end: list[float], told: dict[str, Any]
+) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         for request in requests:

@@ -15,7 +15,7 @@ from eventsourcing.domain import Aggregate, event
 from eventsourcing.persistence import StoredEvent, Tracking
 from eventsourcing.postgres import PostgresDatastore, PostgresTrackingRecorder
 from eventsourcing.projection import Projection, ProjectionRunner
-from psycopg.sql import SQL
+from psycopg.sql import SQL, Identifier
 
 from infra.records import StoredFact
 
@@ -69,7 +69,7 @@ def save(app: Programs, facts: Sequence[StoredFact]) -> UUID:
 
 def stored(app: Programs, facts: Iterable[StoredFact]) -> list[StoredEvent]:
     """Facts as the library's own mapper would store them, in their order."""
-    recorded: Any = Program.Recorded  # pyright: ignore[reportAttributeAccessIssue]
+    recorded: Any = vars(Program)["Recorded"]
     now = datetime.now(UTC)
     return [
         app.mapper.to_stored_event(
@@ -89,10 +89,14 @@ def stored(app: Programs, facts: Iterable[StoredFact]) -> list[StoredEvent]:
 class Lines(PostgresTrackingRecorder):
     """A table with one line for each event, written with the position in one transaction."""
 
-    def __init__(self, datastore: PostgresDatastore, *, tracking_table_name: str = "lines_tracking", **more: Any) -> None:
+    def __init__(
+        self, datastore: PostgresDatastore, *, tracking_table_name: str = "lines_tracking", **more: Any
+    ) -> None:
         super().__init__(datastore, tracking_table_name=tracking_table_name, **more)
         self.sql_create_statements.append(
-            SQL("CREATE TABLE IF NOT EXISTS lines (program uuid, version bigint, kind text, PRIMARY KEY (program, version))")
+            SQL(
+                "CREATE TABLE IF NOT EXISTS {} (program uuid, version bigint, kind text, PRIMARY KEY (program, version))"
+            ).format(Identifier("lines"))
         )
 
     def note(self, program: UUID, version: int, kind: str, tracking: Tracking) -> None:

@@ -8,9 +8,9 @@ load in its own process (emmett_load.mjs).
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
-from itertools import cycle
+from itertools import cycle, islice
 from typing import Protocol
 from uuid import UUID, uuid4
 
@@ -84,7 +84,7 @@ def drive(load: Load, writer: Callable[[], Write]) -> Done:
 
     def call(mine: Done, n: int) -> None:
         try:
-            write, facts = writer(), cycle(load.facts[n % len(load.facts) :] + load.facts[: n % len(load.facts)])
+            write, facts = writer(), islice(cycle(load.facts), n % len(load.facts), None)
         except BaseException as error:  # noqa: BLE001  told to whoever waits
             failed.append(error)
             start.abort()
@@ -99,10 +99,8 @@ def drive(load: Load, writer: Callable[[], Write]) -> Done:
     for thread in threads:
         thread.start()
     end[0] = time.perf_counter() + load.seconds + 60  # until all are ready
-    try:
+    with suppress(threading.BrokenBarrierError):
         start.wait()
-    except threading.BrokenBarrierError:
-        pass
     began = time.perf_counter()
     end[0] = began + load.seconds
     for thread in threads:

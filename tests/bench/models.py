@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
+from random import Random
 from statistics import median
 from typing import Any
 from uuid import uuid4
@@ -41,9 +42,9 @@ def run_module(name: str, *arguments: str) -> Any:
 
 def copied_out(address: str) -> int:
     """Read the whole ledger by COPY; how many bytes came."""
-    with psycopg.connect(address) as connection, connection.cursor() as cursor:
-        with cursor.copy("COPY ledger.events TO STDOUT (FORMAT BINARY)") as copy:
-            return sum(len(part) for part in copy)
+    out = "COPY ledger.events TO STDOUT (FORMAT BINARY)"
+    with psycopg.connect(address) as connection, connection.cursor() as cursor, cursor.copy(out) as copy:
+        return sum(len(part) for part in copy)
 
 
 def copy_out(ground: Ground, service: Service, events: int) -> Figures:
@@ -71,7 +72,9 @@ def rebuilt(ground: Ground, service: Service, events: int) -> Row:
     contenders["E"] = library.projected
     measured = interleaved(ground.plan.heavy_rounds, contenders)
     count = ground.plan.of_the_library
-    notes = [f"E: its ProjectionRunner over {count:,} events, one table, one line each; ours: all read models, compared and swapped"]
+    notes = [
+        f"E: its ProjectionRunner over {count:,} events, one table, one line each; ours: all read models, compared and swapped"
+    ]
     return Row(REBUILD, f"{events:,} events", "rate", "events/s", measured, notes=notes)
 
 
@@ -87,7 +90,7 @@ def grown(rows: list[Row]) -> Iterator[Row]:
     mine, smaller = sized[largest].samples.get(OURS), sized[base].samples.get(OURS)
     if not mine or not smaller:
         return
-    measured = Measured({OURS: mine, "ours at 10⁵": smaller})
+    measured = Measured({OURS: mine, "ours before it grew": smaller})
     note = f"{largest:,} events against {base:,}" + ("" if largest >= 10_000_000 else "; 10,000,000 with --full")
     yield Row(REBUILD, note, "rate", "events/s", measured, REBUILD_GROWTH, ["from the rows above, not interleaved"])
 
@@ -147,10 +150,9 @@ def rows(ground: Ground) -> Iterator[Row]:
             ground.tell(f"commit to visible, half load of {sustained:.0f} events/s")
             half = sustained / 2
             seen, waited, load = Measured(), Measured(), list[dict[str, Any]]()
-            library = OfTheLibrary(ground)
+            library, few = OfTheLibrary(ground), max(2, ground.plan.calls // 15)
             for n in range(ground.plan.rounds):
                 load.append(_probed(ground, service, half, n, seen, waited))
-                few = max(2, ground.plan.calls // 15)
                 for name, figures in interleaved(1, {"E": lambda: library.waited(few)}).samples.items():
                     waited.add(name, {metric: median(values) for metric, values in figures.items()})
     size = f"half load: {half:,.0f} events/s of {sustained:,.0f}"
@@ -201,10 +203,11 @@ def _probed(ground: Ground, service: Service, rate: float, n: int, seen: Measure
     load.start()
     while load.is_alive() and service.ledger.recorder.head()[0] == before:
         time.sleep(0.01)
-    visible, waits = list[float](), list[float]()
+    visible, waits, drawn = list[float](), list[float](), Random(ground.plan.seed + n)
     while load.is_alive() or not waits:
         visible.append(probe.visible())
         waits.append(probe.wait())
+        time.sleep(drawn.uniform(0.002, 0.03))  # a probe is no load, and meets the projector at any moment
     load.join()
     assert told, "the load failed"
     seen.add(OURS, {"p50_ms": percentile(visible, 0.5), "p99_ms": percentile(visible, 0.99), "probes": len(visible)})
@@ -224,7 +227,9 @@ class _Probe:
         stream, name = f"program:{self._program}", f"Lantern Lake {uuid4().hex[:8]}"
         event = ProgramRenamed(former_name="Lantern Lake Mentors", display_name=name, effective_on=date(2026, 1, 1))
         new = NewEvent(stream, self._version + 1, event.published_name(), encode(event))
-        append = Append((new,), uuid4(), stream, b"p" * 32, Actor("p_probe", "operator", "national"), {stream: self._version})
+        append = Append(
+            (new,), uuid4(), stream, b"p" * 32, Actor("p_probe", "operator", "national"), {stream: self._version}
+        )
         position = self._service.ledger.recorder.append(append).position
         self._version += 1
         assert position is not None

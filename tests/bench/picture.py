@@ -8,6 +8,7 @@ from xml.sax.saxutils import escape
 Point = tuple[float, Sequence[float]]
 """A size, and the samples measured there."""
 
+XMLNS = "http://www.w3.org/2000/svg"
 WIDTH, HEIGHT = 860, 520
 LEFT, RIGHT, TOP, BOTTOM = 80, 250, 40, 60
 COLOURS = ("#0b5fa5", "#b3471d", "#2b7a3d", "#6d3f99", "#8a6d00", "#444444", "#0a7d83", "#a11d5b")
@@ -20,8 +21,7 @@ def growth(title: str, series: Mapping[str, Sequence[Point]], unit: str = "per s
     values = [v for points in drawn.values() for _, samples in points for v in samples if v > 0] or [1.0]
     across, up = _axis(sizes, LEFT, WIDTH - RIGHT), _axis(values, HEIGHT - BOTTOM, TOP)
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
-        'font-family="sans-serif" font-size="12">',
+        f'<svg xmlns="{XMLNS}" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="12">',
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
         f'<text x="{LEFT}" y="24" font-size="16">{escape(title)}</text>',
         *_grid(sizes, values, across, up),

@@ -9,6 +9,7 @@ from api.explain import explain
 from infra.ledger import Ledger
 from infra.projector import Projector
 from infra.reading import closed_cursor
+from infra.recorder import LedgerRecorder
 from infra.wiring import Service
 from projections import directory
 from tests.bench import library_app
@@ -42,7 +43,7 @@ def rows(ground: Ground) -> Iterator[Row]:
     with ground.service() as service:
         ground.tell(f"a directory of {ground.plan.directory:,} programs")
         fill_directory(ground, service.database, ground.plan.directory)
-        Projector(service.database, service.ledger.recorder, (directory.model,)).catch_up()
+        Projector(service.database, LedgerRecorder(service.database, running_clock), (directory.model,)).catch_up()
         with service.database.pool.connection() as connection:
             count: Any = connection.execute(
                 "SELECT count(*) FROM read.directory WHERE to_position IS NULL AND listing = 'listed'"
@@ -102,7 +103,9 @@ def _pages(ground: Ground, service: Service, programs: int) -> Row:
 
     def page(place: tuple[str, str]) -> list[str]:
         cursor = closed_cursor(("~", 0, *place))
-        return [f"program:{row.program_id}" for row in service.reading.partners(now=now, cursor=cursor, limit=PAGE).rows]
+        return [
+            f"program:{row.program_id}" for row in service.reading.partners(now=now, cursor=cursor, limit=PAGE).rows
+        ]
 
     def plain(place: tuple[str, str]) -> list[str]:
         with service.database.pool.connection() as connection:
@@ -124,4 +127,6 @@ def _places(service: Service, plan: Any) -> list[tuple[str, str]]:
         lines: list[Any] = connection.execute(
             "SELECT folded, key FROM read.directory WHERE to_position IS NULL AND listing = 'listed' ORDER BY folded, key"
         ).fetchall()
-    return [(folded, key) for folded, key in Random(plan.seed).choices(lines[: max(1, len(lines) - PAGE)], k=plan.calls)]
+    return [
+        (folded, key) for folded, key in Random(plan.seed).choices(lines[: max(1, len(lines) - PAGE)], k=plan.calls)
+    ]

@@ -9,13 +9,15 @@ import time
 from pathlib import Path
 from typing import Any
 
+from infra.database import connect
 from infra.settings import Settings
-from infra.wiring import open_service
+from infra.wiring import assemble
 
 
 def main(folder: str, address: str) -> dict[str, Any]:
     """Bring the live rows up to date, then make them all again; only that is timed."""
-    with open_service(Settings(data_dir=Path(folder), database_url=address)) as service:
+    with connect(address, None) as database:
+        service = assemble(Settings(data_dir=Path(folder)), database)
         service.projector.catch_up()
         head = service.ledger.recorder.head()[0]
         began = time.perf_counter()

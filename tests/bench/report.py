@@ -102,7 +102,9 @@ def machine(folder: Path, server_version: str, fsyncs: Sequence[float]) -> dict[
         "load_average": [round(one, 2) for one in os.getloadavg()],
         "python": sys.version.split()[0],
         "postgresql": server_version,
-        "packages": {name: _version(name) for name in ("nqms", "eventsourcing", "psycopg", "fastapi", "uvicorn", "msgspec")},
+        "packages": {
+            name: _version(name) for name in ("nqms", "eventsourcing", "psycopg", "fastapi", "uvicorn", "msgspec")
+        },
     }
 
 
@@ -188,7 +190,9 @@ def _others(told: dict[str, Any]) -> str:
         elif "median" in figures:
             slow = figures.get("p99_ms", {}).get("median")
             late = f", p99 {number(slow)} ms" if slow is not None else ""
-            lines.append(f"{name} {number(figures['median'])} ({number(figures['min'])}..{number(figures['max'])}){late}")
+            lines.append(
+                f"{name} {number(figures['median'])} ({number(figures['min'])}..{number(figures['max'])}){late}"
+            )
     return "\n".join(lines)
 
 

@@ -12,8 +12,9 @@ from typing import Any
 import uvicorn
 
 from api.app import create_app
+from infra.database import connect
 from infra.settings import Settings
-from infra.wiring import open_service
+from infra.wiring import assemble
 
 EMPTY, EMPTY_ASYNC, BARE = "/api/v1/bench-empty", "/api/v1/bench-empty-async", "/bare"
 
@@ -44,7 +45,8 @@ def wrapped(app: Any) -> Any:
 
 def main(folder: str, address: str) -> None:
     """Serve until standard input ends."""
-    with open_service(Settings(data_dir=Path(folder), database_url=address)) as service:
+    with connect(address, None) as database:
+        service = assemble(Settings(data_dir=Path(folder)), database)
         app = create_app(service, demo_identity=True)
         app.add_api_route(EMPTY, empty, methods=["POST"])
         app.add_api_route(EMPTY_ASYNC, empty_async, methods=["POST"])

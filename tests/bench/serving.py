@@ -97,7 +97,9 @@ def rows(ground: Ground) -> Iterator[Row]:
         programs = [lives.one(life) for _ in range(CONNECTIONS)]
         store(ground.superuser(service.database), (fact for program in programs for fact in program))
         ids = [program[0].stream.partition(":")[2] for program in programs]
-        rating = _Rating(service, ids, way.door.person(way.program.staff), way.cycle_id, [i.id for i in way.instrument.items])
+        rating = _Rating(
+            service, ids, way.door.person(way.program.staff), way.cycle_id, [i.id for i in way.instrument.items]
+        )
         with serving(ground, service) as server:
             contenders: dict[str, Contender] = {
                 OURS: lambda: rating.run(server),
@@ -146,7 +148,7 @@ def unchanged(ground: Ground, service: Service, programs: int) -> Row:
 
     path = "/api/v1/partners?limit=50"
     with serving(ground, service) as server:
-        with urlopen(f"http://127.0.0.1:{server.port}{path}") as page:  # noqa: S310  this machine
+        with urlopen(f"http://127.0.0.1:{server.port}{path}") as page:
             etag, found = page.headers["ETag"], json.load(page)
         assert len(found["partners"]) == min(50, programs)
         contenders: dict[str, Contender] = {

@@ -288,7 +288,9 @@ class Emmett:
         script = self._modules / "emmett_load.mjs"
         script.write_bytes(Path(__file__).with_name("emmett_load.mjs").read_bytes())
         asked = json.dumps({"url": self._url, **request})
-        said = subprocess.run(["node", str(script)], input=asked, capture_output=True, text=True, check=False, timeout=300)
+        said = subprocess.run(
+            ["node", str(script)], input=asked, capture_output=True, text=True, check=False, timeout=300
+        )
         if said.returncode != 0:
             raise RuntimeError(f"node: {(said.stderr or said.stdout).strip()[-300:]}")
         return json.loads(said.stdout.splitlines()[-1])
@@ -331,7 +333,9 @@ class Emmett:
 class Uma:
     """U: its own server from its own wheel, on a free port of this machine; every caller with a client of its own."""
 
-    def __init__(self, module: Any, command: Sequence[str], environment: dict[str, str], folder: Path, port: int) -> None:
+    def __init__(
+        self, module: Any, command: Sequence[str], environment: dict[str, str], folder: Path, port: int
+    ) -> None:
         self._uma, self._url = module, f"http://127.0.0.1:{port}"
         arguments = [*command, "--listen", f"127.0.0.1:{port}", "--db-path", str(folder / "uma.db")]
         self._log = (folder / "uma-log").open("wb")
@@ -370,7 +374,9 @@ class Uma:
         def write(stream: UUID, version: int, facts: Sequence[Fact], command: UUID) -> None:
             tag = f"program:{stream}"
             events = [
-                uma.Event(kind, with_about(state, command), tags=[tag], uuid=uuid4(), metadata={"version": str(version + n)})
+                uma.Event(
+                    kind, with_about(state, command), tags=[tag], uuid=uuid4(), metadata={"version": str(version + n)}
+                )
                 for n, (kind, state) in enumerate(facts, 1)
             ]
             condition = uma.AppendCondition(uma.Query([uma.QueryItem(tags=[tag])]), after=seen.get(stream))

@@ -94,7 +94,7 @@ REBUILD = Work(
     "≥ 100× E, ≥ 100,000 ev/s, rate at 10⁷ ≥ 0.85× that at 10⁵, memory ≤ 256 MB and flat",
     (_least("rate", 100, "E"), _least("rate", 100_000), _most("rss_mb", 256)),
 )
-REBUILD_GROWTH = (_least("rate", 0.85, "ours at 10⁵"), _most("rss_mb", 256))
+REBUILD_GROWTH = (_least("rate", 0.85, "ours before it grew"), _most("rss_mb", 256))
 """Of the row that holds the largest history against the one of 10⁵."""
 VISIBLE = Work("commit → visible in the directory", "p99 ≤ 15 ms at half load", (_most("p99_ms", 15),))
 WAIT = Work("read-your-writes wait", "p99 ≤ 10 ms (E: 102 ms †)", (_most("p99_ms", 10),))

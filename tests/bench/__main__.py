@@ -28,6 +28,7 @@ from tests.bench.report import Row, machine, show, write
 from tests.bench.works import OURS, PEERS, REBUILD, REDERIVE, VERIFY, WORKS, Work
 
 SHOWN = ("server_version", "fsync", "synchronous_commit", "full_page_writes", "wal_sync_method", "shared_buffers")
+AGAIN = "tests/bench/history.py: the demonstration's programs told again under new ids"
 ROOMS = ("appending", "serving", "reading", "models", "proving", "crashing")
 """Groups of rows, each a module; --only names some."""
 GROWING: tuple[tuple[Work, str], ...] = (
@@ -112,7 +113,8 @@ def run(plan: Plan, out: Path, folder: Path, rooms: Sequence[str], console: Cons
         loads.append(os.getloadavg())
         about["machine"] |= {"fsync_per_second": [round(one) for one in fsyncs], "load_averages": loads}
         rows = completed(found, ground.failures)
-    history_by = history.generator() or "tests/bench/history.py, the demonstration's programs told again under new ids"
+    generated = history.generator() is not None and ground.generates
+    history_by = f"nqms simulate, {history.YEARS} years" if generated else AGAIN
     about |= {"at": at.isoformat(), "seconds": round(time.monotonic() - began), "history": history_by, "finished": True}
     write(out, about, rows)
     out.with_suffix(".svg").write_text(picture(rows), encoding="utf-8")

@@ -105,6 +105,12 @@ class Ground:
         self.server, self.folder, self.plan, self.tell = server, folder, plan, tell
         self.failures: dict[str, str] = {}
         """Groups of rows that could not be measured at all, with the reason."""
+        self.generates = True
+        """Whether histories are made by the generator, as long as there is one and it works."""
+        self.events_of_a_program = 500.0
+        """Of generated histories, as far as is known."""
+        self.checked = False
+        """Whether a whole verification was carried out, so that the parts that are timed are known to be right."""
         self._world: World | None = None
         create_roles(server)
         create_schema(server, EMPTY)

@@ -5,13 +5,19 @@ commands; evaluations are bound to their new decision's id, so that every decisi
 """
 
 import importlib.util
-from collections.abc import Iterator, Sequence
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from itertools import cycle, zip_longest
+from pathlib import Path
 from random import Random
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import msgspec
 import psycopg
@@ -23,8 +29,12 @@ from domain.values import digest_of
 from infra.database import Database
 from infra.mapper import decode
 from infra.records import StoredFact, commitment
-from tests.bench.ground import Ground
+from infra.settings import Settings
+from infra.wiring import Service, assemble
+from tests.bench.ground import Ground, running_clock
 
+YEARS = 10
+"""Of generated histories."""
 TOGETHER = 40
 """Programs whose lives go on at the same time."""
 EVENT_COLUMNS = (
@@ -147,6 +157,52 @@ def store(address: str, facts: Iterator[StoredFact]) -> tuple[int, int]:
         connection.execute("ANALYZE ledger.events, ledger.commands")
         connection.execute("CHECKPOINT")
     return before + 1, position
+
+
+@contextmanager
+def filled(ground: Ground, size: int) -> Generator[tuple[Service, int]]:
+    """The service on a ledger of about so many events, and how many there are: generated where that can be done."""
+    made = _generated(ground, size) if generator() and ground.generates else None
+    if made is None:
+        with ground.service() as service:
+            yield service, fill(ground, service.database, size)
+        return
+    name, folder, events = made
+    try:
+        with ground.database(name=name) as database:
+            yield assemble(Settings(data_dir=folder), database, running_clock), events
+    finally:
+        ground.drop(name)
+        shutil.rmtree(folder)
+
+
+def _generated(ground: Ground, size: int) -> tuple[str, Path, int] | None:
+    """A generated ledger by its name, the folder of its keys, its events; None, and never tried again, if it fails."""
+    name, folder = "bench_generated", ground.folder / f"generated-{uuid4().hex[:8]}"
+    for again in (True, False):
+        programs = max(2, round(size / ground.events_of_a_program))
+        ground.drop(name)
+        folder.mkdir(mode=0o700)
+        with ground.database(name=name) as database:
+            done = _simulate(database.app_dsn, folder, programs, ground.plan.seed)
+            events = _count(database)
+        if done.returncode != 0:
+            ground.tell(f"nqms simulate failed: {done.stderr.strip()[-200:]}; lives are told again instead")
+            ground.generates = False
+            return None
+        ground.events_of_a_program = events / programs
+        if not again or programs == 2 or abs(events / size - 1) < 0.3:
+            break
+        shutil.rmtree(folder)  # once more, now that it is known how much a program does
+    return name, folder, events
+
+
+def _simulate(address: str, folder: Path, programs: int, seed: int) -> subprocess.CompletedProcess[str]:
+    """The generator by its verb, which is what users have of it."""
+    words = ["simulate", "--programs", str(programs), "--years", str(YEARS), "--seed", str(seed)]
+    environment = {**os.environ, "NQMS_DATA_DIR": str(folder), "NQMS_DATABASE_URL": address}
+    command = [sys.executable, "-m", "api.cli", *words]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
 def fill(ground: Ground, database: Database, events: int) -> int:

@@ -12,7 +12,7 @@ from infra.verification import verify
 from infra.wiring import Service
 from tests.bench import library_app
 from tests.bench.ground import Ground
-from tests.bench.history import fill
+from tests.bench.history import filled
 from tests.bench.measure import Contender, Figures, Measured, interleaved, latencies, timed
 from tests.bench.models import copy_out, grown, rebuilt
 from tests.bench.report import Row
@@ -28,9 +28,8 @@ def rows(ground: Ground) -> Iterator[Row]:
     """For every size of history: rebuild, verification, derivation; then what is asked once."""
     built: list[Row] = []
     for size in ground.plan.sizes:
-        with ground.service() as service:
-            ground.tell(f"a history of {size:,} events")
-            events = fill(ground, service.database, size)
+        ground.tell(f"a history of {size:,} events")
+        with filled(ground, size) as (service, events):
             if size == ground.plan.sizes[0]:
                 ground.tell("stored bytes")
                 yield _stored(ground, service, events)
@@ -74,7 +73,8 @@ def _verified(ground: Ground, service: Service, events: int) -> Iterator[Row]:
     with service.database.pool.connection() as connection:
         row: Any = connection.execute(_DECIDED).fetchone()
     decisions: int = row[0]
-    if events <= ground.plan.sizes[0] + 1_000:
+    if not ground.checked:
+        ground.checked = True
         checks = verify(service)  # once with everything, so that what is timed is known to be right
         assert all(check.fine for check in checks), [str(check) for check in checks]
         assert {check.name: check.count for check in checks}["decisions"] == decisions

@@ -114,6 +114,7 @@ def run(plan: Plan, out: Path, folder: Path, rooms: Sequence[str], console: Cons
         about["machine"] |= {"fsync_per_second": [round(one) for one in fsyncs], "load_averages": loads}
         rows = completed(found, ground.failures)
     generated = history.generator() is not None and ground.generates
+    about["processor_seconds"] = round(sum(os.times()[:4]))
     history_by = f"nqms simulate, {history.YEARS} years" if generated else AGAIN
     about |= {"at": at.isoformat(), "seconds": round(time.monotonic() - began), "history": history_by, "finished": True}
     write(out, about, rows)
@@ -149,7 +150,7 @@ def _say(console: Console, about: dict[str, Any], out: Path, rows: Sequence[Row]
     answers = [row.reached for row in rows]
     console.print(
         f"{answers.count(True)} rows reached, {answers.count(False)} not reached, {answers.count(None)} not measured; "
-        f"{about['seconds']} s; samples in {out}, growth in {out.with_suffix('.svg')}",
+        f"{about['seconds']} s, {about['processor_seconds']} s of processor; samples in {out}, growth in {out.with_suffix('.svg')}",
         markup=False,
         highlight=False,
         soft_wrap=True,

@@ -56,11 +56,11 @@ def generator() -> str | None:
 
 
 def row_of(fact: StoredFact) -> tuple[Any, ...]:
-    """A fact as a line of the ledger's table, in the order of EVENT_COLUMNS."""
+    """A fact as a line of the ledger's table, in the order of EVENT_COLUMNS, all but its commitment."""
     return (
         *(fact.stream, fact.version, fact.type, fact.state.decode(), fact.position, fact.recorded_at, fact.occurred_on),
         *(fact.provenance, fact.actor_person, fact.actor_role, fact.actor_org, fact.on_behalf_of, fact.command_id),
-        *(fact.causation, fact.correlation, fact.salt, fact.commitment),
+        *(fact.causation, fact.correlation, fact.salt),
     )
 
 
@@ -144,7 +144,7 @@ def store(address: str, facts: Iterator[StoredFact]) -> tuple[int, int]:
                 position += 1
                 at += timedelta(milliseconds=1)
                 placed = replace(fact, position=position, recorded_at=at)
-                copy.write_row(row_of(replace(placed, commitment=commitment(placed))))
+                copy.write_row((*row_of(placed), commitment(placed)))
                 command = done.setdefault(fact.command_id, [fact.stream, fact.version, 0, 0])
                 command[2:] = fact.version, position
         commands = "COPY ledger.commands (command_id, stream, request_sha256, first_version, last_version, position) "

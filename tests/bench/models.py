@@ -156,7 +156,11 @@ def rows(ground: Ground) -> Iterator[Row]:
                 for name, figures in interleaved(1, {"E": lambda: library.waited(few)}).samples.items():
                     waited.add(name, {metric: median(values) for metric, values in figures.items()})
     size = f"half load: {half:,.0f} events/s of {sustained:,.0f}"
-    made = {"generator": f"tests/bench/paced.py, {CALLERS} threads of a process of its own", "rounds": load}
+    made: dict[str, Any] = {
+        "generator": f"tests/bench/paced.py, {CALLERS} threads of a process of its own",
+        "generator_percent_of_cores": [round(one["percent_of_cores"], 1) for one in load],
+        "events_per_second": [round(one["events_per_second"], 1) for one in load],
+    }
     note = "the projector runs in the process that asks, as under `nqms serve`"
     yield Row(VISIBLE, size, "p99_ms", "ms (p99)", seen, notes=[note], load=made)
     yield Row(WAIT, size, "p99_ms", "ms (p99)", waited, notes=[f"{note}; E waits without any load"], load=made)

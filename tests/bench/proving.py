@@ -20,7 +20,7 @@ from tests.bench.works import INCLUSION, OURS, REDERIVE, STORED, VERIFY
 
 DECISIONS, EVENTS = 20_000, 7_300_000
 """Of a national history of ten years."""
-_DECIDED = "SELECT count(*) FROM ledger.events WHERE type ~ '^(TierGranted|TierDenied|TierDecisionDeferred)[.]v'"
+_DECIDED = "SELECT count(*) FROM ledger.events WHERE type ~ '^(TierGranted|TierDenied|TierDecisionDeferred|DecisionCorrected)[.]v'"
 _BATCH = 500
 
 

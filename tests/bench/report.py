@@ -169,8 +169,21 @@ def show(console: Console, rows: Sequence[Row]) -> None:
         )
     console.print(table)
     for row in rows:
-        for note in row.as_json()["notes"]:
+        for note in (*row.as_json()["notes"], *_loaded(row.load)):
             console.print(f"{row.work.name.replace('*', '')} ({row.size}): {note}", markup=False, highlight=False)
+
+
+def _loaded(load: dict[str, Any]) -> list[str]:
+    """Who made the load, and the parts of all cores that were used, in a line."""
+    if not load:
+        return []
+    parts = [f"{name.removesuffix('_percent_of_cores')} {_part(v)} %" for name, v in load.items() if "percent" in name]
+    return [f"load by {load['generator']}" + (f"; of all cores: {', '.join(parts)}" if parts else "")]
+
+
+def _part(value: Any) -> str:
+    shown = value if isinstance(value, list) else [value]
+    return f"{min(shown):.0f}..{max(shown):.0f}" if len(shown) > 1 else f"{shown[0]:.1f}"
 
 
 def _ours(told: dict[str, Any]) -> str:

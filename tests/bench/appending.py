@@ -12,6 +12,8 @@ from tests.bench.stores import Ours, pgbench
 from tests.bench.works import APPEND_1, APPEND_8, APPEND_256, OURS, Work
 
 OF_CALLERS: dict[int, Work] = {1: APPEND_1, 8: APPEND_8, 256: APPEND_256}
+OF_PGBENCH_AT_MOST = 16
+"""Its clients; the server has a hundred places for all."""
 OF_THE_LIBRARY_AT_MOST = 8
 """More callers change nothing for a store that takes them one by one; the line of 256 is held against it at 8."""
 
@@ -42,7 +44,7 @@ def _row(ground: Ground, stores: Stores, load: Load) -> Row:
 
     contenders: dict[str, Contender] = {OURS: ours, "raw psycopg": lambda: checked(stores.raw, load)}
     if load.count == 1:
-        clients = min(load.callers, 32)
+        clients = min(load.callers, OF_PGBENCH_AT_MOST)
         contenders["pgbench"] = lambda: pgbench(stores.raw_address, clients, load.seconds, load.facts)
     for name, store in stores.peers.items():
         fewer = name == "E" and load.callers > OF_THE_LIBRARY_AT_MOST

@@ -1,6 +1,8 @@
 """Measuring: rounds that are interleaved, medians with their ranges, processor time, memory, the disk's own speed."""
 
 import os
+import resource
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -134,12 +136,17 @@ def shares(server: int | None, into: Shares | None = None) -> Iterator[Shares]:
     found.database = ((tree_seconds(server) - theirs) if server else 0.0) / whole
 
 
-def resident_mb(pid: int) -> float:
-    """Resident memory of a process now, in MB; 0 where that is not told."""
+def peak_mb() -> float:
+    """The most memory that this process ever held, in MB.
+
+    Not by getrusage() where it can be helped: Linux counts in what the process that started this one held.
+    """
     try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+        lines = Path("/proc/self/status").read_text().splitlines()
     except OSError:
-        return 0.0
+        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return most / (1e6 if sys.platform == "darwin" else 1e3)
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) * 1024 / 1e6
 
 
 def fsync_rate(folder: Path, seconds: float = 1.0) -> float:

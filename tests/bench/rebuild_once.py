@@ -3,7 +3,6 @@
 """
 
 import json
-import resource
 import sys
 import time
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 from infra.database import connect
 from infra.settings import Settings
 from infra.wiring import assemble
+from tests.bench.measure import peak_mb
 
 
 def main(folder: str, address: str) -> dict[str, Any]:
@@ -25,9 +25,8 @@ def main(folder: str, address: str) -> dict[str, Any]:
         seconds = time.perf_counter() - began
         assert set(service.projector.positions().values()) == {head}
         parked = service.projector.parked()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
     found = [str(one) for one in differences] + [f"{model} waits" for model in parked]
-    return {"events": head, "seconds": seconds, "rss_mb": peak, "differences": found}
+    return {"events": head, "seconds": seconds, "rss_mb": peak_mb(), "differences": found}
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ python -m tests.bench [--quick] [--full] [--only ROW,...] [--no-peers] [--out FI
 import argparse
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -189,6 +190,7 @@ def plan_of(asked: argparse.Namespace) -> Plan:
 def main(words: Sequence[str]) -> int:
     """Measure; 0 when everything was measured, 1 when a row of ours failed."""
     asked = arguments(words)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers and folders are put away all the same
     above = Path(tempfile.mkdtemp(prefix="nqms-bench-", dir=asked.folder))
     try:
         rows = run(plan_of(asked), asked.out, above / "ground", asked.only.split(","), Console(width=_width()))

@@ -71,7 +71,7 @@ def picture(rows: Sequence[Row]) -> str:
     series: dict[str, list[Point]] = {}
     for work, name in GROWING:
         for row in rows:
-            if row.work.name != work.name or " against " in row.size:
+            if row.work.name != work.name or " against " in row.size or not row.measured.samples:
                 continue
             size = float(row.size.replace(",", "").split(" events")[0].split()[-1])
             for contender, metrics in row.measured.samples.items():

@@ -197,6 +197,10 @@ def test_the_picture_draws_each_series_with_its_ranges() -> None:
     assert [t.text for t in root.findall(f"{space}text")].count("ours") == 1
 
 
+def test_a_run_of_a_few_rows_has_a_picture_all_the_same() -> None:
+    assert ElementTree.fromstring(bench.picture(bench.completed([_row()], {}))).tag.endswith("svg")
+
+
 def test_figures_are_short() -> None:
     assert [number(v) for v in (None, 12_345.6, 0.0421, 3.0)] == ["not measured", "12,346", "0.0421", "3"]
 

@@ -55,6 +55,7 @@ class Life:
 
     def __init__(self, seed: int) -> None:
         self.rng = Random(seed)
+        self._dice = self.rng.random
         self.world = FIRST.copy()
         self.scheme = self.rng.choice(SCHEMES)
         self.over = False
@@ -132,7 +133,7 @@ class Life:
 
     def chance(self, of: float) -> bool:
         """Whether the dice say so."""
-        return self.rng.random() < of
+        return self._dice() < of
 
     def ago(self, days: int = 5) -> date:
         """A day not long ago."""

@@ -383,15 +383,10 @@ class Stage:
         return remember
 
 
-@cache
-def _shared(event: type[Event], command: type[Command]) -> tuple[str, ...]:
-    """The fields that a fact takes over from a request."""
-    return tuple(name for name in event.__struct_fields__ if name in command.model_fields)
-
-
 def fact(event: type[E], command: Command, **more: Any) -> E:
     """The event with the command's fields of the same names, and more."""
-    return event(**{name: getattr(command, name) for name in _shared(event, type(command))} | more)
+    shared = set(event.__struct_fields__) & set(type(command).model_fields)
+    return event(**{name: getattr(command, name) for name in shared} | more)
 
 
 def names(values: Iterable[str]) -> list[str]:

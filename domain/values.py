@@ -236,22 +236,24 @@ def _look_at_one_of(members: list[tuple[Any, Look | None]]) -> Look | None:
     """Looks as the member of a union that a value belongs to."""
     if not any(look for _, look in members):
         return None
+    takers = [(_takes(hint), inner) for hint, inner in members]
 
     def look(value: Any) -> Misfits:
         if value is None:
             return []
-        fitting = next((inner for hint, inner in members if _takes(hint, value)), None)
+        fitting = next((inner for takes, inner in takers if takes(value)), None)
         return fitting(value) if fitting else []
 
     return look
 
 
-def _takes(hint: Any, value: object) -> bool:
+def _takes(hint: Any) -> Callable[[object], bool]:
     """Whether a member of a union is the one that a value belongs to."""
     origin, args = get_origin(hint), get_args(hint)
     if origin is Annotated:
-        return _takes(args[0], value)
-    return value in args if origin is Literal else isinstance(value, origin or hint)
+        return _takes(args[0])
+    kind = origin or hint
+    return (lambda value: value in args) if origin is Literal else (lambda value: isinstance(value, kind))
 
 
 @cache

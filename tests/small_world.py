@@ -124,7 +124,7 @@ class World:
         """The answer to a request; what was decided is recorded."""
         key = command.aggregate, subject
         state = self.state(*key)
-        answer = decide(state, command, self.context(person, *key))
+        answer = decide(state, command, self._asked(person, subject, state.version))
         if isinstance(answer, Decided):
             self.states[key] = fold(state, answer.events)
             self.streams[key] = (*self.streams.get(key, ()), *answer.events)
@@ -140,7 +140,10 @@ class World:
 
     def context(self, person: str, aggregate: str, subject: str) -> Context:
         """What the server adds to a request; the ids that it mints follow from the stream's version."""
-        version, numbers = self.state(aggregate, subject).version, count(1)
+        return self._asked(person, subject, self.state(aggregate, subject).version)
+
+    def _asked(self, person: str, subject: str, version: int) -> Context:
+        numbers = count(1)
         return Context(
             person=person,
             now=self.now,

@@ -62,6 +62,7 @@ class Life:
         self._carried: tuple[int, date, str | None] | None = None
         self._held: tuple[Any, Any, str, date, Holding | None] | None = None
         self._dues: tuple[int, list[Due]] | None = None
+        self._staff: dict[Role, tuple[dict[str, tuple[str, ...]], list[str]]] = {}
         self._today: tuple[tuple[datetime, str], date] | None = None
         self.look()
 
@@ -164,11 +165,18 @@ class Life:
                 return [{Role.OPERATOR: small.OPERATOR, Role.CLOCK: small.CLOCK}.get(role, small.STRANGER)]
             case _:
                 pass
-        found = [p for p, roles in staff.items() if any(STAFF_ROLES[r] is role for r in roles)]
+        found = self._on_staff(staff, role)
         if self.cycle and self.cycle.outsiders:
             case = self.cycle.outsiders.items()
             found += [p for p, (part, until) in case if part == role.value and until >= self.today and p not in found]
         return found
+
+    def _on_staff(self, staff: dict[str, tuple[str, ...]], role: Role) -> list[str]:
+        known = self._staff.get(role)
+        if known is None or known[0] is not staff:
+            parts = {r for r, part in STAFF_ROLES.items() if part is role}
+            known = self._staff[role] = staff, [p for p, roles in staff.items() if parts.intersection(roles)]
+        return list(known[1])
 
     def clear(self, role: Role) -> set[str]:
         """Who declared to be free of conflicts in the cycle, is, and took no part in it that bars from this one."""

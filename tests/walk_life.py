@@ -63,7 +63,8 @@ class Life:
         self._held: tuple[Any, Any, str, date, Holding | None] | None = None
         self._dues: tuple[int, list[Due]] | None = None
         self._staff: dict[Role, tuple[dict[str, tuple[str, ...]], list[str]]] = {}
-        self._today: tuple[tuple[datetime, str], date] | None = None
+        self._in_charge: tuple[Any, str, date, Affiliate] | None = None
+        self._today: tuple[datetime, str, date] | None = None
         self.look()
 
     def look(self) -> None:
@@ -86,7 +87,13 @@ class Life:
     @property
     def affiliate(self) -> Affiliate:
         """The affiliate in charge."""
-        return in_charge(self.world, self.p.listing.affiliate or POLICIES[self.scheme].affiliate, self.today)
+        staffed, home, day = self.world.staffed, self.p.listing.affiliate or POLICIES[self.scheme].affiliate, self.today
+        known = self._in_charge
+        if known and known[0] is staffed and known[1] == home and known[2] is day:
+            return known[3]
+        found = in_charge(self.world, home, day)
+        self._in_charge = staffed, home, day, found
+        return found
 
     @property
     def held(self) -> Holding | None:
@@ -114,10 +121,12 @@ class Life:
     @property
     def today(self) -> date:
         """The day it is."""
-        asked = self.world.now, self.policy.timezone
-        if self._today is None or self._today[0] != asked:
-            self._today = asked, self.world.today(self.policy.timezone)
-        return self._today[1]
+        now, zone, known = self.world.now, self.policy.timezone, self._today
+        if known and known[0] is now and known[1] == zone:
+            return known[2]
+        today = self.world.today(zone)
+        self._today = now, zone, today
+        return today
 
     @property
     def usable(self) -> dict[str, Document]:

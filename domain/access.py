@@ -147,7 +147,7 @@ def cycle_of(p: Program, cycle_id: str, *phases: Phase) -> Cycle:
 
 
 def policy_in_force(p: Program, scheme_code: str, ctx: Context) -> tuple[PolicyRef, Policy, date]:
-    """The policy of a scheme of the program's own affiliate that is in force today, and today's date."""
+    """The policy of a scheme of the program's own affiliate that is in force today, and the day it is there (M20)."""
     scheme: Scheme = found(ctx.shelf.scheme(scheme_code), SCHEME_UNKNOWN, scheme=scheme_code)
     need = Need()
     own = scheme.affiliate == p.listing.affiliate
@@ -156,7 +156,8 @@ def policy_in_force(p: Program, scheme_code: str, ctx: Context) -> tuple[PolicyR
     affiliate: Affiliate = ctx.shelf.affiliate(p.listing.affiliate)
     day = ctx.today(affiliate.timezone)
     ref = found(scheme.in_force(day), POLICY_NOT_IN_FORCE, scheme=scheme_code, day=day)
-    return ref, ctx.shelf.policy(ref), day
+    policy: Policy = ctx.shelf.policy(ref)
+    return ref, policy, ctx.today(policy.timezone)
 
 
 def rules_of(p: Program, cycle: Cycle, ctx: Context) -> tuple[Policy, date]:

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from domain.language import Command, Context, Event, Kind, Need, Outcomes, Role, Shelf, Stage, fact, refusal
 from domain.program import without
+from domain.term import known_zone
 from domain.values import Code, OrganisationName, PersonId, Website
 
 stage = Stage("affiliate", aggregate="affiliate")
@@ -24,6 +25,7 @@ STAFF_UNKNOWN = refusal("STAFF_UNKNOWN", Kind.UNKNOWN, "{person} is not on the s
 LAST_ADMINISTRATOR = refusal(
     "LAST_ADMINISTRATOR", Kind.OUT_OF_ORDER, "{person} is the last administrator; appoint another one first."
 )
+TIME_ZONE_UNKNOWN = refusal("TIME_ZONE_UNKNOWN", Kind.INVALID, "No time zone is called {timezone}.")
 DELEGATE_UNKNOWN = refusal(
     "DELEGATE_UNKNOWN", Kind.UNKNOWN, "Decisions can be delegated to another affiliate; {to} is none."
 )
@@ -251,6 +253,7 @@ def charter(a: Affiliate, c: CharterAffiliate, ctx: Context) -> Outcomes:
     """An affiliate is chartered once; its first administrator appoints the others."""
     need = Need()
     need(not a.version, AFFILIATE_KNOWN, code=a.affiliate_id)
+    need(known_zone(c.timezone), TIME_ZONE_UNKNOWN, timezone=c.timezone)
     need.settle()
     return [fact(AffiliateChartered, c)]
 

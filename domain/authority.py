@@ -1,8 +1,9 @@
 """Authority: in which part a person acts. Looked up in the registers; nobody claims to be somebody else (H6)."""
 
-from dataclasses import replace
 from datetime import date
 from typing import Any
+
+from msgspec.structs import replace
 
 from domain.affiliate import STAFF_ROLES, Affiliate, in_charge
 from domain.appeal import sits_on
@@ -24,10 +25,10 @@ def _staff(affiliate: Affiliate, person: str) -> dict[Role, str]:
 
 def _outside(p: Program, ctx: Context, today: date, command: Command | None) -> dict[Role, str]:
     """The parts that somebody from outside has in single cases; towards a request only those of its own case (M19)."""
-    case = getattr(command, "cycle_id", None)
     if command and not command.for_outsiders:
         return {}
-    cycles = [c for c in p.cycles.values() if case in (None, c.cycle_id)]
+    case = getattr(command, "cycle_id", None)
+    cycles = [c for c in p.cycles.values() if c.outsiders and case in (None, c.cycle_id)]
     found = [outside_part(c, ctx.person, today) for c in cycles]
     return {STAFF_ROLES[part]: p.listing.affiliate for part in found if part}
 
@@ -70,8 +71,8 @@ def _in_complaint(c: Complaint, ctx: Context) -> dict[Role, str]:
 
 
 def _national(ctx: Context) -> dict[Role, str]:
-    bodies = [a for a in ctx.shelf.affiliates() if a.national and a.chartered(ctx.today(a.timezone))]
-    mine = [a.affiliate_id for a in bodies if Role.AFFILIATE_ADMIN in _staff(a, ctx.person)]
+    bodies = [a for a in ctx.shelf.affiliates() if a.national and "affiliate_admin" in a.staff.get(ctx.person, ())]
+    mine = [a.affiliate_id for a in bodies if a.chartered(ctx.today(a.timezone))]
     return {Role.NATIONAL: mine[-1]} if mine else {}
 
 

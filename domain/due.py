@@ -145,7 +145,7 @@ def _deadlines(p: Program) -> Iterator[Due]:
     for decision_id, decision in p.decisions.items():
         last = decision.appeal_by
         if last and decision_id not in appealed and without_appeal(p, decision, last) is None:
-            yield Due(last + NEXT_DAY, "appeal_end", decision_id, decision.scheme)
+            yield Due(last + NEXT_DAY, "appeal_end", decision_id, decision.scheme, decision.zone)
     for cycle in p.cycles.values():
         if cycle.phase is Phase.DEFERRED and cycle.deferred_until:
             yield Due(cycle.deferred_until + NEXT_DAY, "deferral_end", cycle.cycle_id, cycle.scheme)
@@ -159,7 +159,8 @@ def _years(p: Program) -> Iterator[Due]:
     for cycle, _, ends_on in unannounced(p):
         yield Due(ends_on, "plan_end", cycle.cycle_id, cycle.scheme)
     for vouchers, until in unlapsed(p):
-        yield Due(until, "voucher_lapse", f"{vouchers.scheme}:{vouchers.since}", vouchers.scheme)
+        zone = next((h.zone for h in reversed(p.holdings) if h.scheme == vouchers.scheme), "")
+        yield Due(until, "voucher_lapse", f"{vouchers.scheme}:{vouchers.since}", vouchers.scheme, zone)
 
 
 def dues(p: Program) -> list[Due]:

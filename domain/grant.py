@@ -180,6 +180,7 @@ def remembered(
         appeal_by=getattr(e, "appeal_by", None),
         immediate=getattr(e, "imminent_harm", False),
         involved=involved,
+        zone=getattr(e, "zone", ""),
     )
     return replace(p, decisions={**p.decisions, e.decision_id: decision})
 

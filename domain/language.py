@@ -7,13 +7,14 @@ who, when and minted ids arrive in the context, and nothing here reads a clock o
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, ClassVar, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
+import msgspec
 from pydantic import BaseModel, ConfigDict
 
 from domain.values import Code, Fact, InstrumentRef, PolicyRef
@@ -155,12 +156,11 @@ def refusal(code: str, kind: Kind, sentence: str) -> Refusing:
     return REFUSALS[code]
 
 
-@dataclass(frozen=True)
-class Reason:
+class Reason(msgspec.Struct, frozen=True):
     """One thing that speaks against a request, with its details as codes, numbers, days and lists of them."""
 
     why: Refusing
-    details: dict[str, Any] = field(default_factory=dict[str, Any])
+    details: dict[str, Any] = {}
 
     @property
     def code(self) -> str:
@@ -171,8 +171,7 @@ class Reason:
         return self.why.sentence.format(**{k: _words(v) for k, v in self.details.items()})
 
 
-@dataclass(frozen=True)
-class Refusal:
+class Refusal(msgspec.Struct, frozen=True):
     """The answer no: everything that speaks against the request, not just the first thing."""
 
     reasons: tuple[Reason, ...]
@@ -196,8 +195,11 @@ class Refused(Exception):
     """Carries a refusal out of a rule."""
 
     def __init__(self, *reasons: Reason) -> None:
-        super().__init__(" ".join(map(str, reasons)))
+        super().__init__(*reasons)
         self.refusal = Refusal(reasons)
+
+    def __str__(self) -> str:
+        return str(self.refusal)
 
 
 T = TypeVar("T")
@@ -279,8 +281,7 @@ class Shelf(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Actor:
+class Actor(msgspec.Struct, frozen=True):
     """Who acts, in which part, for which organisation (a program's id, or an affiliate's code)."""
 
     person: str
@@ -288,8 +289,12 @@ class Actor:
     org: str
 
 
-@dataclass(frozen=True)
-class Context:
+@lru_cache(maxsize=1024)  # one request asks for the day of one or two zones again and again
+def _local_day(now: datetime, zone: str) -> date:
+    return now.astimezone(ZoneInfo(zone)).date()
+
+
+class Context(msgspec.Struct, frozen=True):
     """What comes from the server with a request: who, when, minted ids, what is published."""
 
     person: str
@@ -306,7 +311,7 @@ class Context:
 
     def today(self, zone: str) -> date:
         """The day it is in a time zone."""
-        return self.now.astimezone(ZoneInfo(zone)).date()
+        return _local_day(self.now, zone)
 
 
 Outcome = Event | Claim

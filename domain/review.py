@@ -226,7 +226,7 @@ def record_finding(p: Program, c: RecordEvaluatorFinding, ctx: Context) -> Outco
 
 def asks_for(policy: Policy, criterion: str) -> bool:
     """Whether any tier of the policy asks for a criterion."""
-    return any(asked.name == criterion for tier in policy.tiers for _, asked in tier.when.walk())
+    return criterion in policy.asked
 
 
 def _confirmable(p: Program, cycle_id: str, recorded: str, ctx: Context) -> None:

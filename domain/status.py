@@ -1,6 +1,8 @@
 """Status: which tier a program holds on a day. A function of dated facts, never of a job having run (H10)."""
 
+from collections.abc import Sequence
 from datetime import date
+from functools import lru_cache
 from typing import ClassVar, Literal
 
 import msgspec
@@ -181,6 +183,11 @@ def timeline(holdings: tuple[Holding, ...], measures: tuple[Measure, ...], schem
 
     What was held follows from the decisions that granted it; suspensions, reductions and endings bear on it from day
     to day; what an extension added is told apart. A gap after a tier says how the tier ended."""
+    return list(_segments(holdings, measures, scheme))
+
+
+@lru_cache(maxsize=4096)  # asked for day after day, while what it follows from changes a few times in a program's life
+def _segments(holdings: tuple[Holding, ...], measures: tuple[Measure, ...], scheme: str) -> tuple[Segment, ...]:
     held = intervals(holdings, scheme)
     mine = sorted((m for m in measures if m.scheme == scheme), key=lambda m: m.version)
     days = {d for h, since, until in held for d in (since, until, h.extended_from)}
@@ -198,17 +205,17 @@ def timeline(holdings: tuple[Holding, ...], measures: tuple[Measure, ...], schem
         if result:
             result[-1] = replace(result[-1], until=day)
         result.append(Segment(status=status, holding=holding, since=day, measure_id=measure))
-    return result
+    return tuple(result)
 
 
-def on_day(segments: list[Segment], day: date) -> Segment | None:
+def on_day(segments: Sequence[Segment], day: date) -> Segment | None:
     """The segment of a timeline that a day lies in; None before the first."""
     return next((s for s in reversed(segments) if s.since <= day), None)
 
 
 def standing(p: Program, scheme: str, day: date) -> Standing:
     """The status of a scheme on a day, from dated facts alone."""
-    now = on_day(timeline(p.holdings, p.measures, scheme), day)
+    now = on_day(_segments(p.holdings, p.measures, scheme), day)
     return Standing(status=now.status, holding=now.holding) if now else Standing(status="none")
 
 

@@ -132,6 +132,8 @@ class Decision(Part):
     """Taken at once for imminent harm: an appeal does not stay it."""
     involved: tuple[PersonId, ...] = ()
     """Who took part in it besides the decider, such as the issuer of its notice."""
+    zone: str = ""
+    """Whose days its times are counted in; empty for the affiliate's."""
     reversed: int = 0
 
 

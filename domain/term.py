@@ -3,6 +3,7 @@
 import re
 from calendar import monthrange
 from datetime import date, timedelta
+from zoneinfo import ZoneInfo
 
 from domain.language import Kind, refusal
 
@@ -34,6 +35,15 @@ def months_between(start: date, end: date) -> int:
     """Whole months from ``start`` to ``end`` such that ``add(start, months) <= end``; negative spans give 0."""
     months = (end.year - start.year) * 12 + end.month - start.month
     return max(0, months if add(start, f"P{max(months, 0)}M") <= end else months - 1)
+
+
+def known_zone(zone: str) -> bool:
+    """Whether a time zone of that name, such as ``America/Chicago``, is known here."""
+    try:
+        ZoneInfo(zone)
+    except (KeyError, ValueError, OSError):
+        return False
+    return True
 
 
 def last_valid(expires_on: date) -> date:

@@ -145,10 +145,12 @@ class Rating(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return "not in practice" if self.in_practice == "no" else "not applicable"
 
 
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
 def canonical(value: object) -> bytes:
     """The one way to write a value as bytes for hashing: RFC 8785 JSON (ASCII keys, integers, no floats)."""
-    plain = msgspec.to_builtins(value, str_keys=True)
-    return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return _ENCODER.encode(msgspec.to_builtins(value, str_keys=True)).encode()
 
 
 def digest_of(value: object) -> str:
@@ -197,8 +199,11 @@ def _look_into(struct: type[msgspec.Struct]) -> Look:
     def look(value: Any) -> Misfits:
         if not isinstance(value, struct):
             return [("", struct.__name__)]
-        found = [(name, inner(getattr(value, name))) for name, inner in _looks(type(value))]
-        return [(f".{name}{place}", kind) for name, wrong in found for place, kind in wrong]
+        found: Misfits = []
+        for name, inner in _looks(type(value)):
+            if wrong := inner(getattr(value, name)):
+                found += [(f".{name}{place}", kind) for place, kind in wrong]
+        return found
 
     return look
 
@@ -231,22 +236,24 @@ def _look_at_one_of(members: list[tuple[Any, Look | None]]) -> Look | None:
     """Looks as the member of a union that a value belongs to."""
     if not any(look for _, look in members):
         return None
+    takers = [(_takes(hint), inner) for hint, inner in members]
 
     def look(value: Any) -> Misfits:
         if value is None:
             return []
-        fitting = next((inner for hint, inner in members if _takes(hint, value)), None)
+        fitting = next((inner for takes, inner in takers if takes(value)), None)
         return fitting(value) if fitting else []
 
     return look
 
 
-def _takes(hint: Any, value: object) -> bool:
+def _takes(hint: Any) -> Callable[[object], bool]:
     """Whether a member of a union is the one that a value belongs to."""
     origin, args = get_origin(hint), get_args(hint)
     if origin is Annotated:
-        return _takes(args[0], value)
-    return value in args if origin is Literal else isinstance(value, origin or hint)
+        return _takes(args[0])
+    kind = origin or hint
+    return (lambda value: value in args) if origin is Literal else (lambda value: isinstance(value, kind))
 
 
 @cache

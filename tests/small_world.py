@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cache, lru_cache
 from itertools import count
 from typing import Any, NamedTuple, Self, TypedDict, Unpack
 from zoneinfo import ZoneInfo
@@ -87,6 +88,19 @@ class Received(NamedTuple):
     media_type: str
 
 
+TEMPLATES = {code: digest_of(code) for code in ("mou-1", "soa-1")}
+
+
+@cache
+def _received(program_id: str, document_id: str) -> Received:
+    return Received(digest_of([program_id, document_id]), 1000, "application/pdf")
+
+
+@lru_cache(maxsize=1024)
+def _local_day(now: datetime, zone: str) -> date:
+    return now.astimezone(ZoneInfo(zone)).date()
+
+
 class World:
     """All streams, what is published and the time: a ledger and a shelf in memory."""
 
@@ -94,6 +108,8 @@ class World:
         self.now = START
         self.streams: dict[tuple[str, str], tuple[Event, ...]] = {}
         self.states: dict[tuple[str, str], Any] = {}
+        self.staffed: tuple[Any, ...] = ()
+        """Every affiliate as it stands."""
         self.bodies: dict[str, Any] = {}
         self.received: dict[tuple[str, str], Received] = {}
 
@@ -108,10 +124,12 @@ class World:
         """The answer to a request; what was decided is recorded."""
         key = command.aggregate, subject
         state = self.state(*key)
-        answer = decide(state, command, self.context(person, *key))
+        answer = decide(state, command, self._asked(person, subject, state.version))
         if isinstance(answer, Decided):
             self.states[key] = fold(state, answer.events)
             self.streams[key] = (*self.streams.get(key, ()), *answer.events)
+            if command.aggregate == "affiliate":
+                self.staffed = tuple(s for (kind, _), s in self.states.items() if kind == "affiliate")
         return answer
 
     def must(self, person: str, subject: str, command: Command) -> tuple[Event, ...]:
@@ -122,7 +140,10 @@ class World:
 
     def context(self, person: str, aggregate: str, subject: str) -> Context:
         """What the server adds to a request; the ids that it mints follow from the stream's version."""
-        version, numbers = self.state(aggregate, subject).version, count(1)
+        return self._asked(person, subject, self.state(aggregate, subject).version)
+
+    def _asked(self, person: str, subject: str, version: int) -> Context:
+        numbers = count(1)
         return Context(
             person=person,
             now=self.now,
@@ -141,7 +162,7 @@ class World:
 
     def today(self, zone: str = ZONE) -> date:
         """The day it is."""
-        return self.now.astimezone(ZoneInfo(zone)).date()
+        return _local_day(self.now, zone)
 
     def policy(self, ref: PolicyRef) -> Policy | None:
         """The policy of that hash, or None."""
@@ -167,11 +188,11 @@ class World:
 
     def affiliates(self) -> Iterable[Any]:
         """Every affiliate."""
-        return [state for (aggregate, _), state in self.states.items() if aggregate == "affiliate"]
+        return self.staffed
 
     def template(self, code: str) -> str | None:
         """The hash of a template's text, or None."""
-        return digest_of(code) if code in ("mou-1", "soa-1") else None
+        return TEMPLATES.get(code)
 
     def document(self, program_id: str, document_id: str) -> Received | None:
         """What was received for a program under that id, or None."""
@@ -183,8 +204,7 @@ class World:
 
     def receive(self, program_id: str, document_id: str) -> None:
         """Lets a file come in."""
-        digest = digest_of([program_id, document_id])
-        self.received[program_id, document_id] = Received(digest, 1000, "application/pdf")
+        self.received[program_id, document_id] = _received(program_id, document_id)
 
     def keep(self, doc: dict[str, Any], body: Policy | Instrument) -> str:
         """Keeps the body of a policy or instrument; its hash."""

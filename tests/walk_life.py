@@ -55,13 +55,16 @@ class Life:
 
     def __init__(self, seed: int) -> None:
         self.rng = Random(seed)
+        self._dice = self.rng.random
         self.world = FIRST.copy()
         self.scheme = self.rng.choice(SCHEMES)
         self.over = False
         self._carried: tuple[int, date, str | None] | None = None
         self._held: tuple[Any, Any, str, date, Holding | None] | None = None
         self._dues: tuple[int, list[Due]] | None = None
-        self._today: tuple[tuple[datetime, str], date] | None = None
+        self._staff: dict[Role, tuple[dict[str, tuple[str, ...]], list[str]]] = {}
+        self._in_charge: tuple[Any, str, date, Affiliate] | None = None
+        self._today: tuple[datetime, str, date] | None = None
         self.look()
 
     def look(self) -> None:
@@ -84,7 +87,13 @@ class Life:
     @property
     def affiliate(self) -> Affiliate:
         """The affiliate in charge."""
-        return in_charge(self.world, self.p.listing.affiliate or POLICIES[self.scheme].affiliate, self.today)
+        staffed, home, day = self.world.staffed, self.p.listing.affiliate or POLICIES[self.scheme].affiliate, self.today
+        known = self._in_charge
+        if known and known[0] is staffed and known[1] == home and known[2] is day:
+            return known[3]
+        found = in_charge(self.world, home, day)
+        self._in_charge = staffed, home, day, found
+        return found
 
     @property
     def held(self) -> Holding | None:
@@ -112,10 +121,12 @@ class Life:
     @property
     def today(self) -> date:
         """The day it is."""
-        asked = self.world.now, self.policy.timezone
-        if self._today is None or self._today[0] != asked:
-            self._today = asked, self.world.today(self.policy.timezone)
-        return self._today[1]
+        now, zone, known = self.world.now, self.policy.timezone, self._today
+        if known and known[0] is now and known[1] == zone:
+            return known[2]
+        today = self.world.today(zone)
+        self._today = now, zone, today
+        return today
 
     @property
     def usable(self) -> dict[str, Document]:
@@ -132,7 +143,7 @@ class Life:
 
     def chance(self, of: float) -> bool:
         """Whether the dice say so."""
-        return self.rng.random() < of
+        return self._dice() < of
 
     def ago(self, days: int = 5) -> date:
         """A day not long ago."""
@@ -163,11 +174,18 @@ class Life:
                 return [{Role.OPERATOR: small.OPERATOR, Role.CLOCK: small.CLOCK}.get(role, small.STRANGER)]
             case _:
                 pass
-        found = [p for p, roles in staff.items() if any(STAFF_ROLES[r] is role for r in roles)]
+        found = self._on_staff(staff, role)
         if self.cycle and self.cycle.outsiders:
             case = self.cycle.outsiders.items()
             found += [p for p, (part, until) in case if part == role.value and until >= self.today and p not in found]
         return found
+
+    def _on_staff(self, staff: dict[str, tuple[str, ...]], role: Role) -> list[str]:
+        known = self._staff.get(role)
+        if known is None or known[0] is not staff:
+            parts = {r for r, part in STAFF_ROLES.items() if part is role}
+            known = self._staff[role] = staff, [p for p, roles in staff.items() if parts.intersection(roles)]
+        return list(known[1])
 
     def clear(self, role: Role) -> set[str]:
         """Who declared to be free of conflicts in the cycle, is, and took no part in it that bars from this one."""

@@ -103,14 +103,16 @@ class Watch:
                 assert cited == {d: self.uploaded[d] for d in cited}, "the digests are not those of the uploads"
 
     def _order(self, event: Any) -> None:
-        cycle_id = getattr(event, "cycle_id", None)
-        if name(event) == "AssessmentSubmitted":
+        kind = name(event)
+        if kind == "AssessmentSubmitted":
             self.frozen.add(event.cycle_id)
-        elif name(event) == "AssessmentReturned":
+        elif kind == "AssessmentReturned":
             self.frozen.discard(event.cycle_id)
-        assert not (name(event) in CHANGES_ANSWERS and cycle_id in self.frozen), f"{name(event)} after it was handed in"
-        settled = self.told.stories[event.cycle_id].settled if name(event) in CHANGES_ANSWERS else ()
-        assert getattr(event, "item_id", "") not in settled, f"{name(event)} about what is settled"
+        if kind not in CHANGES_ANSWERS:
+            return
+        assert getattr(event, "cycle_id", None) not in self.frozen, f"{kind} after it was handed in"
+        settled = self.told.stories[event.cycle_id].settled
+        assert getattr(event, "item_id", "") not in settled, f"{kind} about what is settled"
 
     def _access(self, event: Any) -> None:
         if name(event) == "AssessmentAccessGranted":

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from operator import attrgetter
 from typing import Any
 
 from domain.values import Rating
@@ -14,9 +15,8 @@ from domain.values import Rating
 COUNTING, DESIGNATED = ("A1", "A2", "B3", "B4", "C5"), ("A2", "B3")
 
 
-def name(event: Any) -> str:
-    """The event's type in a word."""
-    return type(event).__name__
+name: Callable[[Any], str] = attrgetter("__class__.__name__")
+"""The event's type in a word."""
 
 
 @dataclass

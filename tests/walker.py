@@ -76,6 +76,30 @@ def takes(kind: type[Command]) -> dict[str, tuple[bool, Any]]:
     return {key: (info.is_required(), info.annotation) for key, info in kind.model_fields.items()}
 
 
+@cache
+def some(hint: Any) -> Callable[[Life], Any]:
+    """What makes something of a type."""
+    origin, args = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        return lambda w: w.rng.choice(args)
+    if origin in (Union, UnionType):
+        return lambda w: some(w.rng.choice(args))(w)
+    if origin is tuple:
+        return lambda w: (some(args[0])(w), some(args[0])(w))
+    if origin is not None and hasattr(hint, "__metadata__"):
+        return some(args[0])
+    return SIMPLE.get(hint, lambda w: "some")
+
+
+SIMPLE: dict[Any, Callable[[Life], Any]] = {
+    bool: lambda w: w.chance(0.9),
+    int: lambda w: w.rng.randrange(1, 40),
+    date: Life.ago,
+    TextRef: lambda w: w.rng.choice(WORDS),
+    type(None): lambda w: None,
+}
+
+
 def walk(seed: int) -> Tally:
     """One life. AssertionError with the seed and the story up to there, if something is wrong."""
     walker = Walker(seed)
@@ -233,23 +257,7 @@ class Walker(Life):
 
     def value(self, hint: Any) -> Any:
         """Something of a type."""
-        origin, args = get_origin(hint), get_args(hint)
-        if origin is Literal:
-            return self.rng.choice(args)
-        if origin in (Union, UnionType):
-            return self.value(self.rng.choice(args))
-        if origin is tuple:
-            return (self.value(args[0]), self.value(args[0]))
-        if origin is not None and hasattr(hint, "__metadata__"):
-            return self.value(args[0])
-        simple: dict[Any, Callable[[], Any]] = {
-            bool: lambda: self.chance(0.9),
-            int: lambda: self.rng.randrange(1, 40),
-            date: self.ago,
-            TextRef: lambda: self.rng.choice(WORDS),
-            type(None): lambda: None,
-        }
-        return simple[hint]() if hint in simple else "some"
+        return some(hint)(self)
 
     def spoilt(self, kind: type[Command], fields: dict[str, Any]) -> dict[str, Any]:
         """The same with one value that is probably wrong."""

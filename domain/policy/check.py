@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from domain.policy.criteria import (
     FindingParams,
@@ -19,7 +18,7 @@ from domain.policy.criteria import (
 from domain.policy.model import Gate, Policy
 from domain.policy.tree import Criterion, TierParams
 from domain.policy.vectors import Instruments, Questionnaire, run_vectors
-from domain.term import add
+from domain.term import add, known_zone
 
 FEWEST_RENEWAL_MONTHS = "P12M"
 """A renewal may begin at least so long before the end, because the process takes six to nine months."""
@@ -146,9 +145,7 @@ def _gates(policy: Policy) -> Iterator[tuple[str, Gate]]:
 
 
 def _zone(policy: Policy) -> Iterator[str]:
-    try:
-        ZoneInfo(policy.timezone)
-    except (KeyError, ValueError, OSError):
+    if not known_zone(policy.timezone):
         yield f"timezone: no time zone is called {policy.timezone!r}"
 
 

@@ -5,6 +5,7 @@ A policy document is flattened (``flatten``), hashed, and loaded (``load``). Not
 
 from collections.abc import Mapping
 from datetime import date
+from functools import cached_property
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, StringConstraints, ValidationError
@@ -311,6 +312,11 @@ class Policy(Part):
     def mou_parties(self) -> tuple[str, ...]:
         """Who has to sign the Memorandum of Understanding."""
         return next((g.required_parties for g in self.gates if g.required_parties), MOU_PARTIES)
+
+    @cached_property
+    def asked(self) -> frozenset[str]:
+        """The criteria that any of the tiers asks for, by name."""
+        return frozenset(asked.name for tier in self.tiers for _, asked in tier.when.walk())
 
     def tier(self, code: str) -> Tier | None:
         """The tier of that code."""

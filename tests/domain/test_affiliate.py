@@ -55,6 +55,12 @@ def test_an_affiliate_is_chartered_with_its_area_and_first_administrator(person:
     assert east.policies_need_national
 
 
+@pytest.mark.req("M20")
+@pytest.mark.parametrize("nowhere", ["America/Springfield", "America", "America/../Chicago"])
+def test_its_days_begin_somewhere(nowhere: str) -> None:
+    given(new_world(), "east").when(OPERATOR, charter(timezone=nowhere)).refused("TIME_ZONE_UNKNOWN", timezone=nowhere)
+
+
 def test_unless_said_otherwise_an_affiliate_is_not_the_national_body_and_publishes_alone() -> None:
     world = new_world()
     given(world, "east").when(OPERATOR, charter()).then(

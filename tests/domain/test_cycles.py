@@ -217,6 +217,18 @@ class TestTheEndOfATerm:
         given(on(c, opens - timedelta(1))).when(LEAD, asking("renewal")).refused("TOO_EARLY_TO_RENEW", opens=opens)
         given(on(c, opens)).when(LEAD, asking("renewal")).then(ParticipationRequested)
 
+    @pytest.mark.req("M20")
+    def test_the_day_of_the_request_is_that_of_the_policy(self) -> None:
+        c = granted(scheme="southern")
+        on(c, expiry(c))
+        decider_named.again(c, kind="renewal")
+        c.world.now = c.world.now.replace(hour=4, minute=30)  # past midnight in New York, not yet in Chicago
+        c.must(DECIDER, deciding(c, "partner"))
+        assert grants(c)[-1].effective_on == c.today == c.world.today() + timedelta(1)
+        opens = add(expiry(c), "P12M", -1)
+        given(c).when(LEAD, asking("renewal", scheme="southern")).refused("TOO_EARLY_TO_RENEW", opens=opens)
+        given(c).when(LEAD, asking("initial", scheme="southern")).refused("STATUS_ACTIVE")
+
     def test_after_a_revocation_a_program_begins_anew(self) -> None:
         c = revoked(granted())
         assert status(c) == "revoked dedicated"

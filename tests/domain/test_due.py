@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from domain.adverse import ReinstateStatus, RelinquishStatus
+from domain.appeal import AppealFiled
 from domain.benefits import IssueTrainingVouchers, TrainingVouchersLapsed
 from domain.closure import DiscontinueProgram
 from domain.decision import DecideTier, DeferDecision
@@ -28,6 +29,7 @@ from tests.small_tenure import (
     decision_of,
     denied,
     ends,
+    filing,
     imported,
     importing,
     noticed,
@@ -338,6 +340,17 @@ class TestDeadlines:
         announced(on(c, appeal_by), d).refused("NOT_YET_DUE", zone=c.policy.timezone)
         announced(on(c, appeal_by + DAY), d).then(DeadlinePassed, kind="appeal_end", about=decision_id)
 
+    @pytest.mark.req("M20")
+    def test_the_time_to_appeal_is_over_where_the_policy_applies_and_not_before(self) -> None:
+        c = under(changes={"timezone": "America/Los_Angeles"}, **WEAK)
+        d = one(c, "appeal_end")
+        assert d.zone == "America/Los_Angeles"
+        on(c, d.due_on)
+        c.world.now = c.world.now.replace(hour=6)  # the next day for the affiliate, but not on the coast
+        assert c.world.today() == d.due_on
+        announced(c, d).refused("NOT_YET_DUE", zone=d.zone)
+        given(c).when(LEAD, filing(d.about)).then(AppealFiled)
+
     @pytest.mark.parametrize("how", ["appealed", "reversed", "superseded"])
     def test_not_of_a_decision_that_cannot_be_appealed_against_any_more(self, how: str) -> None:
         c = denied(**WEAK)
@@ -434,7 +447,7 @@ class TestPlansAndVouchers:
         c.must(ADMIN, IssueTrainingVouchers(scheme="member"))
         (vouchers,) = c.p.vouchers
         d = one(c, "voucher_lapse")
-        assert (d.due_on, d.about) == (vouchers.until, f"member:{vouchers.since}")
+        assert (d.due_on, d.about, d.zone) == (vouchers.until, f"member:{vouchers.since}", c.policy.timezone)
         announced(on(c, d.due_on + 9 * DAY), d).then(TrainingVouchersLapsed, lapsed_on=d.due_on, count=vouchers.issued)
         assert pending(c, "voucher_lapse") == []
 

@@ -28,6 +28,7 @@ from domain.statement import (
     StatementOfAccuracyVoided,
 )
 from domain.term import add
+from tests.small_policies import FULL, LEAN
 from tests.small_tenure import (
     CHAIR,
     DAY,
@@ -64,6 +65,7 @@ from tests.small_world import (
     Case,
     decider_named,
     granted,
+    listed,
     requested,
 )
 from tests.story import given
@@ -490,6 +492,15 @@ class TestARemand:
         assert (c.cycle.phase, c.cycle.statement, c.cycle.review.completed) == (Phase.UNDER_REVIEW, None, 0)
         assert c.p.decisions[decision_id].reversed == v + 2
         assert isinstance(c.events[v + 2], EvidenceReopened)
+
+    def test_where_leadership_states_nothing_no_statement_is_void(self) -> None:
+        c = listed(scheme="lean")
+        c.world.publish({**LEAN, "version": "2", "adverse": FULL["adverse"]}, effective_from=c.today)
+        c = denied(decider_named.again(c), "model")
+        given(c).when(CHAIR, hearing(before_a_panel(c), "remanded")).then(
+            AppealDecided, DecisionReversed, EvidenceReopened, outcome="remanded"
+        )
+        assert c.cycle.phase is Phase.UNDER_REVIEW
 
     def test_a_second_decision_can_be_a_grant(self) -> None:
         c = denied(**WEAK)

@@ -1,6 +1,5 @@
 """The language of the domain: facts and their sentences, reasons, needs, stages, and how stages come together."""
 
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any, ClassVar
 
@@ -189,7 +188,7 @@ def test_names_come_once_each_and_a_few_of_them_are_said() -> None:
 
 
 def test_the_day_is_the_day_in_the_zone() -> None:
-    context = replace(new_world().context("p_staff", "program", "x"), now=datetime(2026, 3, 1, 3, tzinfo=UTC))
+    context = changed(new_world().context("p_staff", "program", "x"), now=datetime(2026, 3, 1, 3, tzinfo=UTC))
     assert context.today("America/Chicago") == date(2026, 2, 28)
     assert context.today("UTC") == date(2026, 3, 1)
 

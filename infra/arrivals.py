@@ -12,8 +12,11 @@ from collections.abc import Callable
 
 import psycopg
 
+from infra.places import Reached
+
 _log = logging.getLogger("nqms.arrivals")
-CHANNEL = "nqms_read"
+TOLD = "SELECT pg_notify('nqms_read', '')"
+"""Tells every process, once the transaction is committed."""
 LOOK = 0.02
 """Seconds between looks while nobody listens for this process."""
 SLOWLY = 0.25
@@ -25,49 +28,54 @@ IDLE = 30.0
 class Arrivals:
     """What is known to be reached. ``ask`` looks it up. Any thread may call any method."""
 
-    def __init__(self, address: str, ask: Callable[[], int]) -> None:
+    def __init__(self, address: str, ask: Callable[[], Reached]) -> None:
         self._address, self._ask = address, ask
-        self._reached = 0
+        self._reached = Reached(0, {})
         self._news = threading.Condition()
         self._listener: threading.Thread | None = None
         self._listening = False
-        self._last_wait = 0.0
+        self._last_wait = self._last_look = 0.0
 
-    @property
-    def reached(self) -> int:
-        """The position known to be reached; it may be further by now."""
-        return self._reached
-
-    def tell(self, position: int) -> None:
-        """A position was reached."""
+    def tell(self, reached: Reached) -> None:
+        """Something was reached."""
         with self._news:
-            if position > self._reached:
-                self._reached = position
+            if reached.position >= self._reached.position:
+                self._reached = reached
                 self._news.notify_all()
 
-    def look(self) -> int:
-        """The position reached, looked up."""
-        self.tell(position := self._ask())
-        return position
+    def look(self) -> Reached:
+        """What is reached, looked up."""
+        begun = time.monotonic()
+        self.tell(reached := self._ask())
+        self._last_look = begun
+        return reached
+
+    def fresh(self) -> Reached | None:
+        """What is reached, without a look at the database; None where this process does not follow it closely.
+
+        It may be as old as a notification is under way, and as SLOWLY where one was lost.
+        """
+        followed = self._listening and time.monotonic() - self._last_look < 2 * SLOWLY
+        return self._reached if followed else None
 
     def wait(self, position: int, timeout: float) -> bool:
         """Wait until a position is reached; False after ``timeout`` seconds without that."""
-        if self._reached >= position or self.look() >= position:
+        if self._reached.position >= position or self.look().position >= position:
             return True
         deadline = time.monotonic() + timeout
         while True:
-            self._listen()
+            self.follow()
             pause = min(deadline - time.monotonic(), SLOWLY if self._listening else LOOK)
             with self._news:
-                if pause > 0 and self._news.wait_for(lambda: self._reached >= position, pause):
+                if pause > 0 and self._news.wait_for(lambda: self._reached.position >= position, pause):
                     return True
-            if self.look() >= position:
+            if self.look().position >= position:
                 return True
             if time.monotonic() >= deadline:
                 return False
 
-    def _listen(self) -> None:
-        """See to it that somebody listens for this process."""
+    def follow(self) -> None:
+        """See to it that somebody listens for this process, from now on for a while."""
         with self._news:
             self._last_wait = time.monotonic()
             if self._listener is None or not self._listener.is_alive():

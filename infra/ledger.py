@@ -109,7 +109,14 @@ class Ledger:
         """A stream's facts in order, up to a version or a position of the ledger."""
         stream = f"{aggregate}:{subject}"
         version, known = self._histories.get(stream) or (0, ())
-        newer = tuple(recorded(fact) for fact in self.recorder.read_stream(stream, version))
+        facts = self.recorder.read_stream(stream, version)
+        try:
+            newer = tuple(map(recorded, facts))
+        except Exception:
+            if upto is None and upto_position is None:
+                raise
+            # What came before a fact that cannot be read can be read all the same.
+            return [recorded(f) for f in self.recorder.read_stream(stream, 0, upto, upto_position=upto_position)]
         every: tuple[Recorded, ...] = (*known, *newer) if newer else known
         self._histories.put(stream, len(every), every)
         last = len(every) if upto is None else upto

@@ -27,8 +27,28 @@ _REACHED = """UPDATE read.places p SET position = %s FROM unnest(%s::text[], %s:
 WHERE p.model = w.model AND p.generation = w.generation AND p.part = w.part"""
 _INSERT = """INSERT INTO read.places (model, generation, part, position)
 SELECT name, %s, part, %s FROM unnest(%s::text[]) AS name CROSS JOIN generate_series(0, %s - 1) AS part"""
-_FAR = """SELECT coalesce(min(p.position), 0), (SELECT coalesce(max(position), 0) FROM ledger.events)
-FROM read.places p JOIN read.progress g USING (model, generation) WHERE g.live AND p.model = ANY(%s)"""
+_FAR = """SELECT p.model, min(p.position), g.generation, g.built_at::text, sum(p.position)::bigint
+FROM read.places p JOIN read.progress g USING (model, generation) WHERE g.live AND p.model = ANY(%s)
+GROUP BY p.model, g.generation, g.built_at"""
+_HEAD = "SELECT coalesce(max(position), 0) FROM ledger.events"
+
+
+class Mark(NamedTuple):
+    """What tells the rows of a model from all that it showed before: of which generation, and how far all parts are."""
+
+    generation: int
+    built_at: str
+    total: int
+    """The positions of all parts together: more with every fact that any of them has read."""
+
+
+class Reached(NamedTuple):
+    """How far the live generations are."""
+
+    position: int
+    """Up to which all parts of all models have read."""
+    marks: dict[str, Mark]
+    """By model."""
 
 
 class Place(NamedTuple):
@@ -70,10 +90,17 @@ def put(connection: Connection, names: Sequence[str], generation: int, position:
     connection.execute(_INSERT, (generation, position, list(names), PARTS))
 
 
-def lowest_and_head(connection: Connection, names: Sequence[str]) -> tuple[int, int]:
-    """Up to which position all live generations have read, and how far the ledger goes."""
-    row: Any = connection.execute(_FAR, (list(names),)).fetchone()
-    return row[0], row[1]
+def reached(connection: Connection, names: Sequence[str]) -> Reached:
+    """How far the live generations of some models are."""
+    rows: list[Any] = connection.execute(_FAR, (list(names),)).fetchall()
+    lowest = min((row[1] for row in rows), default=0)
+    return Reached(lowest, {model: Mark(*about) for model, _, *about in rows})
+
+
+def head(connection: Connection) -> int:
+    """How far the ledger goes."""
+    row: Any = connection.execute(_HEAD).fetchone()
+    return row[0]
 
 
 def advance(

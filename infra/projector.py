@@ -17,11 +17,11 @@ import psycopg
 from psycopg_pool import PoolTimeout
 
 from infra import places
-from infra.arrivals import Arrivals
+from infra.arrivals import TOLD, Arrivals
 from infra.building import HASTE
 from infra.database import Connection, Database
 from infra.entries import PARTING, PARTS, Routes, at, in_order
-from infra.places import Place
+from infra.places import Mark, Place, Reached
 from infra.read_tables import Difference, ReadTable
 from infra.rebuilding import Progress, Rebuilding, untold
 from infra.recorder import LedgerRecorder
@@ -37,7 +37,6 @@ _SHARED = 1_000
 # Whoever hangs in the middle of a batch, its process or its machine, loses the right to finish it.
 _PATIENCE = "SET LOCAL idle_in_transaction_session_timeout = '60s'"
 _SHAPES = "SELECT model, shape FROM read.progress WHERE live AND model = ANY(%s)"
-_TOLD = "SELECT pg_notify('nqms_read', '')"
 _AT = "SELECT recorded_at FROM ledger.events WHERE position = %s + 1"
 
 
@@ -88,6 +87,7 @@ class Projector:
                 try:
                     while not stop.is_set() and self._step():
                         pass
+                    self._arrivals.follow()
                 except (psycopg.Error, PoolTimeout):
                     _log.warning("the read models could not be brought up to date; trying again", exc_info=True)
                 hints.wait()
@@ -105,15 +105,15 @@ class Projector:
     def catch_up(self) -> int:
         """Bring every model to where the ledger is now; the position reached by all."""
         with self._database.pool.connection() as connection:
-            _, head = places.lowest_and_head(connection, self._names)
-        while (reached := self._arrivals.look()) < head:
+            head = places.head(connection)
+        while (reached := self._arrivals.look().position) < head:
             if not self._step():
                 time.sleep(_LOOK)  # another projector is at it
         return reached
 
     def position(self) -> int:
         """Up to which position every model has read."""
-        return self._arrivals.look()
+        return self._arrivals.look().position
 
     def positions(self) -> dict[str, int]:
         """Up to which position each model has read."""
@@ -129,7 +129,7 @@ class Projector:
         """How far each model is behind: in facts, and in seconds since the first of those was recorded."""
         positions = self.positions()
         with self._database.pool.connection() as connection:
-            _, head = places.lowest_and_head(connection, self._names)
+            head = places.head(connection)
             now: Any = connection.execute("SELECT clock_timestamp()").fetchone()
             waits: dict[int, datetime] = {}
             for position in {p for p in positions.values() if p < head}:
@@ -139,21 +139,29 @@ class Projector:
         since = {name: waits.get(position, now[0]) for name, position in positions.items()}
         return {name: (behind[name], max(0.0, (now[0] - since[name]).total_seconds())) for name in positions}
 
-    def _ask(self) -> int:
+    def mark(self, name: str, *, closely: bool = False) -> Mark | None:
+        """What tells the rows that a model shows now from all that it showed before. KeyError for an unknown model.
+
+        ``closely``: without a question to the database, as far as this process follows what others do; else None.
+        """
+        reached = self._arrivals.fresh() if closely else self._arrivals.look()
+        return reached.marks[name] if reached else None
+
+    def _ask(self) -> Reached:
         with self._database.pool.connection() as connection:
-            return places.lowest_and_head(connection, self._names)[0]
+            return places.reached(connection, self._names)
 
     # --- one batch ------------------------------------------------------------------------------------------------
 
     def _step(self) -> bool:
         """One batch for what is furthest behind and free; False when there is nothing to do, or others do it."""
         with self._database.pool.connection() as connection:
-            lowest, head = places.lowest_and_head(connection, self._names)
-            self._arrivals.tell(lowest)
-            if lowest >= head:
+            before, head = places.reached(connection, self._names), places.head(connection)
+            self._arrivals.tell(before)
+            if before.position >= head:
                 return False
             one = len(self._names)
-            most, reach = (one, self._batch * PARTS) if head - lowest > _SHARED else (one * PARTS, self._batch)
+            most, reach = (one, self._batch * PARTS) if head - before.position > _SHARED else (one * PARTS, self._batch)
             with connection.transaction():
                 connection.execute(HASTE)
                 connection.execute(_PATIENCE)
@@ -161,8 +169,8 @@ class Projector:
                 if not held or held[0].position >= head:
                     return False
                 self._advance(connection, held, min(head, held[0].position + reach))
-                reached, _ = places.lowest_and_head(connection, self._names)
-                connection.execute(_TOLD)
+                reached = places.reached(connection, self._names)
+                connection.execute(TOLD)
         self._arrivals.tell(reached)
         return True
 

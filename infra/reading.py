@@ -122,12 +122,8 @@ class Reading(Asking):
 
         ``as_of`` None: today in each tier's zone. CursorInvalid for a cursor that is none of this question's.
         """
-        question = {
-            (False, False): directory.BY_NAME,
-            (False, True): directory.BY_NAME_THEN,
-            (True, False): directory.BY_RANK,
-            (True, True): directory.BY_RANK_THEN,
-        }[chosen.ranked, as_known is not None]
+        asked = {name for name, value in (*chosen.words.items(), ("after", cursor)) if value is not None}
+        question = directory.page(frozenset(asked), then=as_known is not None, ranked=chosen.ranked)
         c1, c2, c3, c4 = opened_cursor(cursor, tuple[str, int, str, str]) if cursor else (None,) * 4
         day = {"now": now, "as_of": as_of, "known": as_known}
         place = {"c1": c1, "c2": c2, "c3": c3, "c4": c4, "limit": limit + 1}

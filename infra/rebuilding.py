@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 
 from infra import places
+from infra.arrivals import TOLD
 from infra.builders import Order, builders
 from infra.building import HASTE, build, build_chunks, plan
 from infra.database import Connection, Database
@@ -176,6 +177,7 @@ def _cut(seeing: Connection) -> None:
 def _show(connection: Connection, name: str, live: int, other: int) -> None:
     connection.execute(_HIDE, (name, live))
     connection.execute(_SHOW, (name, other))
+    connection.execute(TOLD)
 
 
 def _one(connection: Connection, query: Any, *parameters: object) -> Any:

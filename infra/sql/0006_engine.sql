@@ -29,3 +29,9 @@ CREATE TABLE read.chunks (
     until      text,
     PRIMARY KEY (generation, chunk)
 );
+
+-- A page of the directory by name: from the place of its cursor on, and nothing before it.
+DROP INDEX read.directory_by_name;
+CREATE INDEX directory_listed ON read.directory (generation, folded, key) WHERE to_position IS NULL AND listing = 'listed';
+-- What is held now under a scheme or at an affiliate.
+CREATE INDEX directory_spans_held ON read.directory_spans (generation, affiliate, scheme) WHERE to_position IS NULL;

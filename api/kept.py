@@ -26,7 +26,7 @@ MODEL = "directory"
 DAY = timedelta(days=1)
 
 
-class Kept(NamedTuple):
+class Rendered(NamedTuple):
     """One rendered answer."""
 
     etag: str
@@ -63,10 +63,10 @@ class KeptAnswers:
 
     def __init__(self, most: int = MOST_BYTES) -> None:
         self._most, self._bytes = most, 0
-        self._kept: OrderedDict[str, Kept] = OrderedDict()
+        self._kept: OrderedDict[str, Rendered] = OrderedDict()
         self._lock = Lock()
 
-    def get(self, question: str, mark: Mark | None, now: datetime) -> Kept | None:
+    def get(self, question: str, mark: Mark | None, now: datetime) -> Rendered | None:
         """The answer that was kept, if the rows are the same and no day has turned since."""
         with self._lock:
             kept = self._kept.get(question)
@@ -75,7 +75,7 @@ class KeptAnswers:
             self._kept.move_to_end(question)
             return kept
 
-    def put(self, question: str, kept: Kept) -> None:
+    def put(self, question: str, kept: Rendered) -> None:
         """Keep an answer; those used longest ago make room."""
         with self._lock:
             before = self._kept.pop(question, None)
@@ -116,7 +116,7 @@ class AtTheDoor:
         await self._app(scope, receive, send)
 
 
-async def _send(kept: Kept, headers: dict[str, str], if_none_match: bytes, send: Send) -> None:
+async def _send(kept: Rendered, headers: dict[str, str], if_none_match: bytes, send: Send) -> None:
     unchanged = bool(if_none_match) and seen(if_none_match.decode("latin-1"), kept.etag)
     named = {**headers, "X-Content-Type-Options": "nosniff"}
     if not unchanged:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.asked import AsKnown, AsOf, AtLeast, Cursor, Limit, known_position, waited
 from api.bodies import JsonBody
 from api.commands import Subject
-from api.kept import MODEL, Kept, KeptAnswers, next_midnight, question_of, seen
+from api.kept import MODEL, KeptAnswers, Rendered, next_midnight, question_of, seen
 from api.problems import Problem, responses
 from domain.status import StatusName
 from domain.term import last_valid
@@ -26,7 +26,7 @@ from projections.held import Held, Span, Status, day_in
 
 routes = APIRouter(tags=["directory"])
 Word = Annotated[str | None, Query(min_length=1, max_length=120)]
-StatusAsked = Annotated[StatusName | None, Query()]
+Kept = Annotated[StatusName | None, Query()]
 
 
 class Shown:
@@ -67,7 +67,7 @@ class Shown:
         turns = None if self.as_of else next_midnight(self.zones, self.now)
         until = min((at for at in (turns, next_change_at) if at), default=None)
         assert self.mark
-        kept = Kept(etag, body, self.mark, next_change_at, until)
+        kept = Rendered(etag, body, self.mark, next_change_at, until)
         if self.question:
             self.request.app.state.kept.put(self.question, kept)
         return self.again(kept)
@@ -78,7 +78,7 @@ class Shown:
         kept = answers.get(self.question, self.mark, self.now) if self.question else None
         return self.again(kept) if kept else None
 
-    def again(self, kept: Kept) -> Response:
+    def again(self, kept: Rendered) -> Response:
         """A rendered answer, without its body for whoever has it already."""
         headers = kept.headers(self.now)
         if seen(self.request.headers.get("if-none-match", ""), kept.etag):
@@ -187,7 +187,7 @@ def partners(
     affiliate: Word = None,
     scheme: Word = None,
     tier: Word = None,
-    status: StatusAsked = None,
+    status: Kept = None,
     place: Word = None,
     q: Word = None,
     as_of: AsOf = None,

@@ -176,7 +176,7 @@ def test_an_answer_that_is_kept_ends_with_the_next_fact(ending: Desk) -> None:
     ending.clock._now = midnight(END, ZONES["middle"]) - timedelta(days=2)
     assert client.get("/partners", affiliate="middle").json()["partners"][0]["name"] == "middle friends"
     assert client.get("/partners", affiliate="middle").status_code == 200
-    renamed = ProgramRenamed(display_name="New friends", effective_on=date(2027, 1, 1))
+    renamed = ProgramRenamed(former_name="middle friends", display_name="New friends", effective_on=date(2027, 1, 1))
     position = record(recorder, "program:middle", [renamed], 3)
     ending.service.projector.catch_up()
     asked = client.get("/partners", affiliate="middle", at_least=position).json()

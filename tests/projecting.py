@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 
+from infra import building
 from infra.database import Database, connect
 from infra.projector import Projector
 from infra.recorder import LedgerRecorder
@@ -21,6 +22,7 @@ def main() -> None:
         projector = Projector(database, LedgerRecorder(database), batch=int(batch))
         print("at work", flush=True)  # noqa: T201
         if work == "rebuild":
+            building.STREAMS = 4
             projector.rebuild(workers=1)
             print("done", flush=True)  # noqa: T201
         else:

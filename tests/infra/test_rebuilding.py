@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from infra import rebuilding
+from infra import building, rebuilding
 from infra.database import Database
 from infra.projector import Projector
 from infra.reading import Reading
@@ -32,6 +32,12 @@ def until(happened: Callable[[], bool], seconds: float = 60) -> None:
     while not happened():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+@pytest.fixture(autouse=True)
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many of them, though the ledgers of these tests are short."""
+    monkeypatch.setattr(building, "STREAMS", 8)
 
 
 def test_progress_is_told_up_to_the_end(database: Database, recorder: LedgerRecorder) -> None:
@@ -92,7 +98,7 @@ def test_a_rebuild_that_was_stopped_is_dropped_for_another_choice_of_models(
         projector.rebuild(progress=stop)
     assert projector.rebuild(["directory"]) == []
     generations = {model: generation for model, (generation, _) in Reading(database).positions().items()}
-    assert generations == {model.name: 3 if model.name == "directory" else 1 for model in READ_MODELS}
+    assert generations == {model.name: 2 if model.name == "directory" else 1 for model in READ_MODELS}
     assert looked(database, "SELECT 1 FROM read.progress WHERE upto IS NOT NULL") == []
     assert looked(database, "SELECT 1 FROM read.workspace WHERE generation <> 1") == []
 

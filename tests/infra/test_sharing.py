@@ -108,7 +108,7 @@ def test_one_damaged_fact_among_many_stops_its_program_alone(database: Database,
     head = fill(database, 20, most=2_000)
     with psycopg.connect(str(database.owner_dsn), autocommit=True) as owner:
         owner.execute("ALTER TABLE ledger.events DISABLE TRIGGER append_only")
-        owner.execute("UPDATE ledger.events SET state = '{' WHERE position = 700")
+        owner.execute("UPDATE ledger.events SET state = 'no' WHERE position = 700")
         row = owner.execute("SELECT stream FROM ledger.events WHERE position = 700").fetchone()
     assert row
     projector = Projector(database, recorder)

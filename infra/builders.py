@@ -4,6 +4,7 @@ They are started by whoever rebuilds and end with it, however it ends. What each
 """
 
 import contextlib
+import gc
 import os
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from infra.read_tables import ReadTable
 from projections import READ_MODELS
 
 Process = subprocess.Popen[bytes]
+_SELDOM = (50_000, 20, 20)
 
 
 class Order(msgspec.Struct):
@@ -59,6 +61,9 @@ def main() -> None:
     """Work off the order that comes by the standard input."""
     order = msgspec.json.decode(sys.stdin.buffer.readline(), type=Order)
     Thread(target=_end_with_parent, daemon=True).start()
+    # Rows and facts are trees, made by the hundred thousand: what is there for good need not be looked through each time.
+    gc.freeze()
+    gc.set_threshold(*_SELDOM)
     models = {model.name: model for model in READ_MODELS}
     tables = [ReadTable(models[name]) for name in order.names]
     with connect(order.address, None) as database, database.pool.connection() as connection:

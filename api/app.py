@@ -27,6 +27,7 @@ from api import (
     queries,
     worklist,
 )
+from api.kept import AtTheDoor, KeptAnswers
 from api.problems import SCHEMA, TRANSLATED, Problem, answer, problem_of
 from infra.wiring import Service
 
@@ -54,6 +55,7 @@ def create_app(service: Service, *, demo_identity: bool = False) -> FastAPI:
     """
     app = FastAPI(title="nqms", version=VERSION, description=DESCRIPTION, docs_url=None, redoc_url=None)
     app.state.service, app.state.demo_identity = service, demo_identity
+    app.state.kept = KeptAnswers()
     operations.install(app, service)
     app.include_router(operations.routes)
     app.include_router(commands.router(), prefix=API)
@@ -65,6 +67,7 @@ def create_app(service: Service, *, demo_identity: bool = False) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _parameters)
     app.add_exception_handler(HTTPException, _http)
     app.middleware("http")(_guard)
+    app.add_middleware(AtTheDoor, service=service, answers=app.state.kept, path=f"{API}/partners")
     app.openapi = lambda: _openapi(app)
     return app
 

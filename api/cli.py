@@ -1,6 +1,7 @@
 """``nqms``: the command line. Exit codes: 0 fine, 1 a check failed or the rules said no, 2 wrong use or not ready."""
 
 import signal
+import time
 from enum import StrEnum
 from threading import Event
 from types import FrameType
@@ -11,6 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from api import cli_acts, cli_field, cli_matters, cli_reads
+from api.cli_progress import rebuilding
 from api.cli_session import Format, Formatted, Wrong, plain_errors, say, say_json, session, settings, table
 from api.identity import is_loopback
 from infra.settings import Settings
@@ -214,16 +216,21 @@ def verify(form: Formatted = Format.TEXT) -> None:
 
 @app.command()
 def rebuild(names: Annotated[list[str] | None, typer.Argument(help="Read models; all without a name.")] = None) -> None:
-    """Builds read models beside the live ones, compares, and swaps."""
+    """Builds read models beside the live ones, compares, and swaps. Stopped, it goes on where it was the next time."""
     with session() as service:
         known = service.projector.positions()
         unknown = [name for name in names or [] if name not in known]
         if unknown:
             raise Wrong(f"there is no read model {', '.join(unknown)}; there are {', '.join(sorted(known))}")
-        differences = service.projector.rebuild(names or None)
+        begun = time.monotonic()
+        with rebuilding() as told:
+            differences = service.projector.rebuild(names or None, told)
+        took = time.monotonic() - begun
+        head = service.ledger.recorder.head()[0]
         for one in differences:
             say(f"was different: {one}")
-        say(f"{len(names or known)} read models rebuilt, {len(differences)} differences")
+        rate = f"{head:,} events in {took:.1f} s"
+        say(f"{len(names or known)} read models rebuilt, {len(differences)} differences; {rate}")
 
 
 @app.command()

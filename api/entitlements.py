@@ -10,7 +10,7 @@ from api.appeals import today_of
 from api.asked import AsKnown, AsOf, known_position
 from api.commands import Subject
 from api.identity import Asking
-from api.partners import FRESH
+from api.kept import FRESH
 from api.plain import plain
 from api.problems import Problem, responses
 from api.queries import read_program

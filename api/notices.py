@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request, Response
 
 from api.asked import AsKnown, AtLeast, Cursor, Limit, known_position, waited
-from api.partners import FRESH, Word
+from api.kept import FRESH
+from api.partners import Word
 from api.plain import plain
 from api.problems import responses
 from infra.wiring import Service

@@ -21,18 +21,24 @@ class Gauges(Collector):
         self.service = service
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """The ledger's head, every read model's position, and what waits."""
+        """The ledger's head, every read model's position, what it lacks, and what waits."""
         head = GaugeMetricFamily("nqms_ledger_head", "Position of the last event.")
         head.add_metric([], self.service.ledger.recorder.head()[0])
         yield head
         reached = GaugeMetricFamily("nqms_read_model_position", "Position a read model has reached.", labels=["model"])
+        lacking = GaugeMetricFamily("nqms_read_model_lag_events", "Events a read model lacks.", labels=["model"])
+        behind = GaugeMetricFamily(
+            "nqms_read_model_lag_seconds", "Age of the first event that a read model lacks.", labels=["model"]
+        )
         parked = self.service.projector.parked()
         waiting = GaugeMetricFamily("nqms_read_model_parked", "Events that wait in a read model.", labels=["model"])
         for model, position in sorted(self.service.projector.positions().items()):
             reached.add_metric([model], position)
             waiting.add_metric([model], len(parked.get(model, ())))
-        yield reached
-        yield waiting
+        for model, (events, seconds) in sorted(self.service.projector.lag().items()):
+            lacking.add_metric([model], events)
+            behind.add_metric([model], seconds)
+        yield from (reached, waiting, lacking, behind)
 
 
 def install(app: FastAPI, service: Service) -> None:
@@ -69,7 +75,7 @@ def readyz(request: Request, response: Response) -> dict[str, Any]:
     """Ready while the ledger can be read and every read model keeps up; events that wait are named all the same."""
     service: Service = request.app.state.service
     head = service.ledger.recorder.head()[0]
-    positions = service.projector.positions()
+    positions, lag = service.projector.positions(), service.projector.lag()
     parked = {model: len(facts) for model, facts in service.projector.parked().items()}
     stalled = sorted(model for model, position in positions.items() if head - position > TOO_FAR_BEHIND)
     if stalled:
@@ -78,6 +84,7 @@ def readyz(request: Request, response: Response) -> dict[str, Any]:
         "status": "stalled" if stalled else "parked" if parked else "ready",
         "head": head,
         "positions": positions,
+        "lag": {model: {"events": events, "seconds": round(seconds, 3)} for model, (events, seconds) in lag.items()},
         "stalled": stalled,
         "parked": parked,
     }

@@ -3,14 +3,17 @@
 import hashlib
 from collections.abc import Iterable
 from datetime import date, datetime
+from functools import cached_property
 from typing import Annotated, Any
 
+import msgspec
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.asked import AsKnown, AsOf, AtLeast, Cursor, Limit, known_position, waited
 from api.bodies import JsonBody
 from api.commands import Subject
+from api.kept import MODEL, KeptAnswers, Rendered, next_midnight, question_of, seen
 from api.problems import Problem, responses
 from domain.status import StatusName
 from domain.term import last_valid
@@ -22,8 +25,6 @@ from projections.expiry import Due
 from projections.held import Held, Span, Status, day_in
 
 routes = APIRouter(tags=["directory"])
-FRESH = 30
-"""Seconds for which an answer may be kept, unless a status changes sooner."""
 Word = Annotated[str | None, Query(min_length=1, max_length=120)]
 Kept = Annotated[StatusName | None, Query()]
 
@@ -36,27 +37,53 @@ class Shown:
         self.service: Service = request.app.state.service
         waited(self.service, at_least)
         self.known = known_position(self.service, as_known)
+        if self.known is not None:  # what was known by then can be told once it is read
+            waited(self.service, min(self.known, self.service.ledger.recorder.head()[0]))
         self.as_of, self.now = as_of, self.service.ledger.now()
         self.day = day_in(self.now, as_of)
-        self.shelf: LedgerShelf = self.service.ledger.shelf()
+        # Before anything else is read: what is read later may be newer than the mark says, and never older.
+        self.mark = self.service.projector.mark(MODEL)
+        self.question = question_of(request.url.path, request.url.query)
+
+    @cached_property
+    def shelf(self) -> LedgerShelf:
+        """What is published."""
+        return self.service.ledger.shelf()
+
+    @cached_property
+    def zones(self) -> list[str]:
+        """Every zone in which a day can matter."""
+        return self.shelf.zones()
 
     def etag(self) -> str:
-        """Covers generation, position, question, and the date in every zone that can be shown."""
-        dates = [] if self.as_of else [f"{zone}={self.day(zone)}" for zone in self.shelf.zones()]
-        generation, position = self.service.reading.positions().get("directory", (0, 0))
-        made_from = [str(generation), str(position), str(self.request.url.path), str(self.request.url.query), *dates]
+        """Covers what the rows are made from, the question, and the date in every zone that can be shown."""
+        dates = [] if self.as_of else [f"{zone}={self.day(zone)}" for zone in self.zones]
+        made_from = [*map(str, self.mark or ()), str(self.request.url.path), str(self.request.url.query), *dates]
         return f'"{hashlib.sha256("|".join(made_from).encode()).hexdigest()[:32]}"'
 
-    def unchanged(self, etag: str) -> bool:
-        """Whether the visitor has this answer already."""
-        seen = self.request.headers.get("if-none-match", "")
-        return seen.strip() == "*" or etag in [one.strip().removeprefix("W/") for one in seen.split(",")]
+    def answered(self, etag: str, told: Any, next_change_at: datetime | None) -> Response:
+        """The answer, kept for the next who asks the same; without its body for whoever has it already."""
+        body = msgspec.json.encode(told)
+        turns = None if self.as_of else next_midnight(self.zones, self.now)
+        until = min((at for at in (turns, next_change_at) if at), default=None)
+        assert self.mark
+        kept = Rendered(etag, body, self.mark, next_change_at, until)
+        if self.question:
+            self.request.app.state.kept.put(self.question, kept)
+        return self.again(kept)
 
-    def keep(self, response: Response, etag: str, next_change_at: datetime | None) -> None:
-        """Say how long the answer may be kept: never past the next change."""
-        left = int((next_change_at - self.now).total_seconds()) if next_change_at else FRESH
-        response.headers["ETag"] = etag
-        response.headers["Cache-Control"] = f"public, max-age={max(0, min(FRESH, left))}"
+    def kept(self) -> Response | None:
+        """The answer that was kept, if there is one that still holds."""
+        answers: KeptAnswers = self.request.app.state.kept
+        kept = answers.get(self.question, self.mark, self.now) if self.question else None
+        return self.again(kept) if kept else None
+
+    def again(self, kept: Rendered) -> Response:
+        """A rendered answer, without its body for whoever has it already."""
+        headers = kept.headers(self.now)
+        if seen(self.request.headers.get("if-none-match", ""), kept.etag):
+            return Response(status_code=304, headers=headers)
+        return Response(kept.body, headers=headers, media_type="application/json")
 
     # --- what is told ---------------------------------------------------------------------------------------------
 
@@ -157,7 +184,6 @@ def _moment(moment: datetime | None) -> str | None:
 @routes.get("/partners", operation_id="partners", summary="The public directory.", responses=responses(422, 503))
 def partners(
     request: Request,
-    response: Response,
     affiliate: Word = None,
     scheme: Word = None,
     tier: Word = None,
@@ -175,26 +201,25 @@ def partners(
     Rank orders programs inside one scheme only: tiers of different affiliates are not equivalent.
     """
     shown = Shown(request, as_of, as_known, at_least)
+    if kept := shown.kept():
+        return kept
     etag = shown.etag()
     chosen = PartnerFilter(affiliate=affiliate, scheme=scheme, tier=tier, status=status, place=place, q=q)
     page = shown.service.reading.partners(
         chosen, now=shown.now, as_of=as_of, as_known=shown.known, cursor=cursor, limit=limit
     )
-    shown.keep(response, etag, page.next_change_at)
-    if shown.unchanged(etag):
-        return Response(status_code=304, headers=dict(response.headers))
-    return {
+    told = {
         "partners": [shown.partner(row) for row in page.rows],
         "next": page.next,
         "next_change_at": _moment(page.next_change_at),
         "as_of": as_of.isoformat() if as_of else None,
     }
+    return shown.answered(etag, told, page.next_change_at)
 
 
 @routes.get("/partners/{id}", operation_id="partner", summary="One program.", responses=responses(404, 422, 503))
 def partner(
     request: Request,
-    response: Response,
     id: Subject,  # noqa: A002  the name in the address
     as_of: AsOf = None,
     as_known: AsKnown = None,
@@ -202,12 +227,13 @@ def partner(
 ) -> Any:
     """A program that is or was listed, with its history of dated intervals."""
     shown = Shown(request, as_of, as_known, at_least)
+    if kept := shown.kept():
+        return kept
     etag = shown.etag()
     row = shown.service.reading.partner(id, as_known=shown.known)
     if row is None:
         raise Problem("NOT_FOUND", f"There is no listed program {id}.")
-    shown.keep(response, etag, None if as_of else row.next_change_at(shown.now))
-    return Response(status_code=304, headers=dict(response.headers)) if shown.unchanged(etag) else shown.partner(row)
+    return shown.answered(etag, shown.partner(row), None if as_of else row.next_change_at(shown.now))
 
 
 class Wanted(BaseModel):

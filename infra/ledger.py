@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from domain.language import Command, Context, Event, Reason, Refusal, Refused, R
 from domain.values import TextRef
 from infra.documents import DocumentStore
 from infra.facts import FactRecorder
-from infra.mapper import Recorded, encode, recorded
+from infra.mapper import Recorded, decode, encode, recorded
 from infra.records import (
     Actor,
     Append,
@@ -26,10 +27,13 @@ from infra.records import (
     NewEvent,
     VersionConflict,
 )
+from infra.remembering import Remembering
 from infra.shelf import Bodies, Catalogue, LedgerShelf
 from infra.vault import Sealed, Vault, new_id, seal
 
 COMMANDS_NAMESPACE = UUID("5b0f4f8e-6f5c-5d0c-9a52-3f1d2b7c9e10")
+MOST_FOLDED, MOST_READ = 200_000, 20_000
+"""Facts of the streams whose states, and whose histories, are remembered at most; some 100 and 1,000 bytes each."""
 RETRIES = 8
 """How often a command is decided again when other commands came in between."""
 
@@ -90,6 +94,7 @@ class Ledger:
         self.now: Callable[[], datetime] = clock or (lambda: datetime.now(UTC))
         self._catalogue = Catalogue(recorder)
         self._bodies = Bodies(recorder)
+        self._states, self._histories = Remembering(MOST_FOLDED), Remembering(MOST_READ)
         self._turns = tuple(RLock() for _ in range(64))
 
     # --- reading --------------------------------------------------------------------------------------------------
@@ -103,14 +108,44 @@ class Ledger:
     ) -> list[Recorded]:
         """A stream's facts in order, up to a version or a position of the ledger."""
         stream = f"{aggregate}:{subject}"
-        return [recorded(f) for f in self.recorder.read_stream(stream, 0, upto, upto_position=upto_position)]
+        version, known = self._histories.get(stream) or (0, ())
+        facts = self.recorder.read_stream(stream, version)
+        try:
+            newer = tuple(map(recorded, facts))
+        except Exception:
+            if upto is None and upto_position is None:
+                raise
+            # What came before a fact that cannot be read can be read all the same.
+            return [recorded(f) for f in self.recorder.read_stream(stream, 0, upto, upto_position=upto_position)]
+        every: tuple[Recorded, ...] = (*known, *newer) if newer else known
+        self._histories.put(stream, len(every), every)
+        last = len(every) if upto is None else upto
+        if upto_position is not None:
+            last = min(last, bisect_right(every, upto_position, key=lambda one: one.position))
+        return list(every[:last])
 
     def load(self, aggregate: str, subject: str, *, upto: int | None = None, upto_position: int | None = None) -> Any:
-        """The state of a stream after a version, or as known at a position; the initial state if there is none."""
+        """The state of a stream after a version, or as known at a position; the initial state if there is none.
+
+        The state as it stands now is remembered, and only newer facts are read and folded the next time.
+        """
         state = initial(aggregate, subject)
-        for one in self.history(aggregate, subject, upto=upto, upto_position=upto_position):
-            state = evolve(state, one.event, one.version)
+        if upto is not None or upto_position is not None:
+            for one in self.history(aggregate, subject, upto=upto, upto_position=upto_position):
+                state = evolve(state, one.event, one.version)
+            return state
+        stream = f"{aggregate}:{subject}"
+        version, state = self._states.get(stream) or (0, state)
+        for fact in self.recorder.read_stream(stream, version):
+            state = evolve(state, decode(fact.type, fact.state), fact.version)
+        if state.version:
+            self._states.put(stream, state.version, state)
         return state
+
+    def forget(self) -> None:
+        """Forget what was read of streams before; it is read again when it is asked for."""
+        self._states.forget()
+        self._histories.forget()
 
     # --- writing --------------------------------------------------------------------------------------------------
 

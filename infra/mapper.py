@@ -48,7 +48,7 @@ def encode(event: Event) -> bytes:
     return _encode(event)
 
 
-def decode(name: str, state: bytes) -> Event:
+def decode(name: str, state: bytes | str) -> Event:
     """The event that a stored row stands for. UnknownEventType, or msgspec.ValidationError for damaged fields."""
     if name in UPCASTERS:
         fields = msgspec.json.decode(state, type=dict[str, Any])

@@ -1,23 +1,29 @@
 """The projector: reads the ledger in order and keeps the read models.
 
-Rows and the position reached are written in one transaction, so a crash at any moment leaves them agreeing. The row of
-that position is the lock: of several projectors one works on a model and the others pass on. A fact that cannot be
-folded stops its own key in that model, and nothing else.
+Rows and the positions reached are written in one transaction, so a crash at any moment leaves them agreeing. The rows of
+those positions are the locks: several projectors, in whatever processes, share the work by parts of the streams and by
+models, and what one that dies leaves is free at once. A fact that cannot be folded stops its own key in its model, and
+nothing else.
 """
 
 import logging
 import threading
 import time
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 import psycopg
 from psycopg_pool import PoolTimeout
 
+from infra import places
+from infra.arrivals import TOLD, Arrivals
+from infra.building import HASTE
 from infra.database import Connection, Database
-from infra.entries import Routed, Routes, at, in_order
+from infra.entries import PARTING, PARTS, Routes, at, in_order
+from infra.places import Mark, Place, Reached
 from infra.read_tables import Difference, ReadTable
-from infra.rebuilding import Rebuilding
+from infra.rebuilding import Progress, Rebuilding, untold
 from infra.recorder import LedgerRecorder
 from infra.subscription import LedgerSubscription
 from projections import READ_MODELS
@@ -25,17 +31,13 @@ from projections.language import Parked, ReadModel
 
 _log = logging.getLogger("nqms.projector")
 _LOOK = 0.02  # seconds between looks at the position when another process does the work
+_SHARED = 1_000
+"""From so many facts behind, a projector takes one part at a time and leaves the others to others."""
 
-# A commit that a crash takes back takes rows and position back together: waiting for the disk gains nothing here.
-_HASTE = "SET LOCAL synchronous_commit = off"
-_POSITIONS = "SELECT model, generation, position FROM read.progress WHERE live AND model = ANY(%s)"
-_BEGIN = """INSERT INTO read.progress (model, generation, position, shape)
-SELECT name, 1, 0, shape FROM unnest(%s::text[], %s::text[]) AS m(name, shape)
-WHERE NOT EXISTS (SELECT FROM read.progress p WHERE p.model = name) ON CONFLICT DO NOTHING"""
+# Whoever hangs in the middle of a batch, its process or its machine, loses the right to finish it.
+_PATIENCE = "SET LOCAL idle_in_transaction_session_timeout = '60s'"
 _SHAPES = "SELECT model, shape FROM read.progress WHERE live AND model = ANY(%s)"
-_TURN = "SELECT generation, position FROM read.progress WHERE model = %s AND live FOR UPDATE"
-_REACHED = "UPDATE read.progress SET position = %s WHERE model = %s AND generation = %s"
-_HEAD = "SELECT coalesce(max(position), 0) FROM ledger.events"
+_AT = "SELECT recorded_at FROM ledger.events WHERE position = %s + 1"
 
 
 class _Hints(LedgerSubscription):
@@ -62,17 +64,17 @@ class Projector:
         self._names = list(self._tables)
         self._routes = Routes(models)
         self._rebuilding = Rebuilding(database, self._tables, batch)
-        self._reached: dict[str, int] = {}
-        self._news = threading.Condition()
+        self._arrivals = Arrivals(database.app_dsn, self._ask)
         self._hints: _Hints | None = None
         with database.pool.connection() as connection:
-            connection.execute(_BEGIN, (self._names, [model.shape for model in models]))
+            parting: Any = connection.execute(PARTING).fetchone()
+            self._shapes = {model.name: f"{model.shape}/{parting[0]}.{parting[1]}" for model in models}
+            places.begin(connection, self._names, list(self._shapes.values()))
             stored: list[Any] = connection.execute(_SHAPES, (self._names,)).fetchall()
-        shapes = {model.name: model.shape for model in models}
-        changed = [name for name, shape in stored if shape != shapes[name]]
+        changed = [name for name, shape in stored if shape != self._shapes[name]]
         if changed:
             _log.warning("rows of %s were written by another version of the program and are made again", changed)
-            self._rebuilding.rebuild(changed)
+            self._rebuilding.rebuild(changed, self._shapes)
 
     # --- keeping up -----------------------------------------------------------------------------------------------
 
@@ -85,6 +87,7 @@ class Projector:
                 try:
                     while not stop.is_set() and self._step():
                         pass
+                    self._arrivals.follow()
                 except (psycopg.Error, PoolTimeout):
                     _log.warning("the read models could not be brought up to date; trying again", exc_info=True)
                 hints.wait()
@@ -102,85 +105,90 @@ class Projector:
     def catch_up(self) -> int:
         """Bring every model to where the ledger is now; the position reached by all."""
         with self._database.pool.connection() as connection:
-            row: Any = connection.execute(_HEAD).fetchone()
-        head: int = row[0]
-        while (reached := self._lowest()) < head:
+            head = places.head(connection)
+        while (reached := self._arrivals.look().position) < head:
             if not self._step():
                 time.sleep(_LOOK)  # another projector is at it
         return reached
 
     def position(self) -> int:
         """Up to which position every model has read."""
-        return self._lowest()
+        return self._arrivals.look().position
 
     def positions(self) -> dict[str, int]:
         """Up to which position each model has read."""
         with self._database.pool.connection() as connection:
-            rows: list[Any] = connection.execute(_POSITIONS, (self._names,)).fetchall()
-        return {model: position for model, _, position in rows}
+            reached = places.live(connection, self._names)
+        return {place.model: place.position for place in reversed(reached)}
 
     def wait_for(self, position: int, timeout: float) -> bool:
         """Wait until every model has read up to a position; False after ``timeout`` seconds without that."""
-        deadline = time.monotonic() + timeout
-        while self._known() < position and self._lowest() < position:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                return False
-            with self._news:
-                if self._known() < position:
-                    self._news.wait(min(left, _LOOK))
-        return True
+        return self._arrivals.wait(position, timeout)
 
-    def _known(self) -> int:
-        return min((self._reached.get(name, 0) for name in self._names), default=0)
-
-    def _lowest(self) -> int:
+    def lag(self) -> dict[str, tuple[int, float]]:
+        """How far each model is behind: in facts, and in seconds since the first of those was recorded."""
         positions = self.positions()
-        self._tell(positions)
-        return min((positions.get(name, 0) for name in self._names), default=0)
+        with self._database.pool.connection() as connection:
+            head = places.head(connection)
+            now: Any = connection.execute("SELECT clock_timestamp()").fetchone()
+            waits: dict[int, datetime] = {}
+            for position in {p for p in positions.values() if p < head}:
+                row: Any = connection.execute(_AT, (position,)).fetchone()
+                waits[position] = row[0]
+        behind = {name: max(0, head - position) for name, position in positions.items()}
+        since = {name: waits.get(position, now[0]) for name, position in positions.items()}
+        return {name: (behind[name], max(0.0, (now[0] - since[name]).total_seconds())) for name in positions}
 
-    def _tell(self, positions: dict[str, int]) -> None:
-        with self._news:
-            self._reached |= positions
-            self._news.notify_all()
+    def mark(self, name: str, *, closely: bool = False) -> Mark | None:
+        """What tells the rows that a model shows now from all that it showed before. KeyError for an unknown model.
+
+        ``closely``: without a question to the database, as far as this process follows what others do; else None.
+        """
+        reached = self._arrivals.fresh() if closely else self._arrivals.look()
+        return reached.marks[name] if reached else None
+
+    def _ask(self) -> Reached:
+        with self._database.pool.connection() as connection:
+            return places.reached(connection, self._names)
 
     # --- one batch ------------------------------------------------------------------------------------------------
 
     def _step(self) -> bool:
-        """One batch for the models that are furthest behind; False when there is nothing to do, or others do it."""
+        """One batch for what is furthest behind and free; False when there is nothing to do, or others do it."""
         with self._database.pool.connection() as connection:
-            rows: list[Any] = connection.execute(_POSITIONS, (self._names,)).fetchall()
-            positions = {model: position for model, _, position in rows}
-            start = min(positions.values())
-            further = [position for position in positions.values() if position > start]
-            upto, facts = in_order(connection, start, min([start + self._batch, *further]), self._routes)
-            if upto == start:
+            before, head = places.reached(connection, self._names), places.head(connection)
+            self._arrivals.tell(before)
+            if before.position >= head:
                 return False
-            behind = [name for name, position in positions.items() if position == start]
-            done = [name for name in behind if self._advance(connection, name, start, upto, facts)]
-        self._tell(dict.fromkeys(done, upto))
-        return bool(done)
-
-    def _advance(self, connection: Connection, name: str, start: int, upto: int, facts: Sequence[Routed]) -> bool:
-        """Take one model over a batch, in one transaction; False when somebody else has it or took it there."""
-        table = self._tables[name]
-        with connection.transaction():
-            connection.execute(_HASTE)
-            turn: Any = connection.execute(_TURN + " SKIP LOCKED", (name,)).fetchone()
-            if turn is None or turn[1] != start:
-                return False
-            place = self._names.index(name)
-            table.take(connection, turn[0], [fact for fact, route in facts if place in route])
-            connection.execute(_REACHED, (upto, name, turn[0]))
+            one = len(self._names)
+            most, reach = (one, self._batch * PARTS) if head - before.position > _SHARED else (one * PARTS, self._batch)
+            with connection.transaction():
+                connection.execute(HASTE)
+                connection.execute(_PATIENCE)
+                held = places.held(connection, self._names, most)
+                if not held or held[0].position >= head:
+                    return False
+                self._advance(connection, held, min(head, held[0].position + reach))
+                reached = places.reached(connection, self._names)
+                connection.execute(TOLD)
+        self._arrivals.tell(reached)
         return True
+
+    def _advance(self, connection: Connection, held: Sequence[Place], upto: int) -> None:
+        """Take the furthest of the places held on, together, at most to where the next of them are."""
+        start = held[0].position
+        behind = [place for place in held if place.position == start]
+        upto = min([upto, *(place.position for place in held if place.position > start)])
+        facts = in_order(connection, start, upto, self._routes, {place.part for place in behind})
+        places.advance(connection, list(self._tables.values()), behind, upto, facts)
 
     # --- what waits -----------------------------------------------------------------------------------------------
 
     def parked(self) -> dict[str, list[Parked]]:
         """The facts that could not be folded and those that wait behind them, by model; empty when all is well."""
         with self._database.pool.connection() as connection:
-            rows: list[Any] = connection.execute(_POSITIONS, (self._names,)).fetchall()
-            found = {name: self._tables[name].parked(connection, generation) for name, generation, _ in rows}
+            generations = {place.model: place.generation for place in places.live(connection, self._names)}
+            found = {name: self._tables[name].parked(connection, generations[name]) for name in self._names}
         return {name: parked for name, parked in found.items() if parked}
 
     def retry(self, names: Iterable[str] | None = None) -> int:
@@ -188,25 +196,30 @@ class Projector:
         return sum(self._retry(name) for name in (self._names if names is None else names))
 
     def _retry(self, name: str) -> int:
-        table, place = self._tables[name], self._names.index(name)
+        table, number = self._tables[name], self._names.index(name)
         with self._database.pool.connection() as connection, connection.transaction():
-            turn: Any = connection.execute(_TURN, (name,)).fetchone()
-            parked = table.parked(connection, turn[0])
+            generation = places.live(connection, [name])[0].generation
+            places.locked(connection, name, generation)
+            parked = table.parked(connection, generation)
             if not parked:
                 return 0
-            table.unpark(connection, turn[0])
+            table.unpark(connection, generation)
             facts = at(connection, [p.position for p in parked], self._routes)
-            return table.take(connection, turn[0], [fact for fact, route in facts if place in route])
+            return table.take(connection, generation, [fact for fact, route, _ in facts if number in route])
 
     # --- making again ---------------------------------------------------------------------------------------------
 
-    def rebuild(self, names: Iterable[str] | None = None) -> list[Difference]:
+    def rebuild(
+        self, names: Iterable[str] | None = None, progress: Progress = untold, workers: int | None = None
+    ) -> list[Difference]:
         """Make models again beside the live ones, bring both to the same position, compare, and swap.
 
         Answers in what the old rows differed from the new ones. Reads go on meanwhile; the old generation stays
-        until the next rebuild. KeyError for a model that does not exist.
+        until the next rebuild. One that was stopped goes on where it was. ``progress`` is told again and again how many
+        facts are read, of how many; ``workers``: further processes, by default as many as there are cores where the
+        ledger is long. KeyError for a model that does not exist.
         """
-        return self._rebuilding.rebuild(self._chosen(names))
+        return self._rebuilding.rebuild(self._chosen(names), self._shapes, progress, workers)
 
     def verify(self, names: Iterable[str] | None = None) -> list[Difference]:
         """Make models again out of sight and name every key and field in which the live rows differ; changes nothing."""

@@ -3,11 +3,12 @@
 Table and column names come from the code of the read models, never from outside.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, LiteralString, cast
+from typing import Any, LiteralString, NamedTuple, cast
 
 import msgspec
+import psycopg
 
 from infra.database import Connection
 from projections.language import Column, Folding, Parked, ReadModel, Recorded
@@ -51,22 +52,23 @@ class _Table:
                     copy.write_row(line)
 
 
+class Piece(NamedTuple):
+    """What the facts of one key come to: lines of the table and of each index, and from where the new row holds."""
+
+    key: str
+    main: list[Line]
+    indexed: list[list[Line]]
+    begun: int
+    facts: Sequence[Recorded]
+    """Among which those of the key are."""
+
+
 @dataclass
 class Written:
-    """What folding some facts comes to: lines to write, from which position each key's new row holds, what waits."""
+    """What folding some facts comes to: what to write, key by key, and what waits."""
 
-    main: list[Line] = field(default_factory=list[Line])
-    index: list[list[Line]] = field(default_factory=list[list[Line]])
-    """Lines for each index of the model, in their order."""
-    begun: dict[str, int] = field(default_factory=dict[str, int])
+    pieces: list[Piece] = field(default_factory=list[Piece])
     parked: list[Parked] = field(default_factory=list[Parked])
-
-    def take(self, main: Sequence[Line], index: Sequence[Sequence[Line]]) -> None:
-        """Further lines of the table and of each index; none at all where there are none of the table."""
-        self.main += main
-        self.index = self.index or [[] for _ in index]
-        for mine, lines in zip(self.index, index, strict=False):
-            mine.extend(lines)
 
 
 class ReadTable:
@@ -92,12 +94,9 @@ class ReadTable:
         rows, waiting = self._load(connection, generation, keys) if keys else ({}, set[str]())
         waiting |= self._waiting(connection, generation)
         written = self.fold(generation, facts, rows, waiting)
-        ended = {key: position for key, position in written.begun.items() if key in rows}
-        if ended:
-            self._end(connection, generation, list(ended), list(ended.values()))
-        self.add(connection, written)
-        self.park(connection, generation, written.parked)
-        return len(written.parked)
+        parked = written.parked + self.write(connection, generation, written.pieces, rows)
+        self.park(connection, generation, parked)
+        return len(parked)
 
     def _load(self, connection: Connection, generation: int, keys: Iterable[str]) -> tuple[dict[str, Any], set[str]]:
         """The current rows of some keys, and the keys whose rows cannot be read: those wait for a rebuild."""
@@ -119,20 +118,23 @@ class ReadTable:
         for fact in facts:
             folding.see(fact)
         written = Written(parked=folding.parked)
-        failed: dict[str, str] = {}
         for key, states in folding.changes.items():
             try:
                 main, index = self._lines(generation, key, states)
             except Exception as error:  # noqa: BLE001  whatever is wrong with a row concerns its key alone
-                failed[key] = f"the row cannot be written: {type(error).__name__}: {error}"
+                written.parked += self._late(key, facts, folding.parked, error)
                 continue
-            written.begun[key] = states[0][0]
-            written.take(main, index)
-        if failed:
-            late = {parked.position for parked in folding.parked}
-            keyed = ((self.model.key(fact), fact.position) for fact in facts)
-            written.parked += [Parked(k, at, failed[k]) for k, at in keyed if k in failed and at not in late]
+            written.pieces.append(Piece(key, main, index, states[0][0], facts))
         return written
+
+    def _late(
+        self, key: str, facts: Sequence[Recorded], parked: Sequence[Parked], error: Exception
+    ) -> Iterator[Parked]:
+        """The facts of a key whose row cannot be written, but those that wait already."""
+        known = {one.position for one in parked if one.key == key}
+        reason = f"the row cannot be written: {type(error).__name__}: {error}"
+        mine = (fact.position for fact in facts if self.model.key(fact) == key)
+        return (Parked(key, position, reason) for position in mine if position not in known)
 
     def _lines(
         self, generation: int, key: str, states: Sequence[tuple[int, Any]]
@@ -155,10 +157,29 @@ class ReadTable:
             if row is not None:
                 yield (generation, key, position, end), row
 
-    def add(self, connection: Connection, written: Written) -> None:
-        """Write lines of rows that are new, or whose former lines are ended."""
-        for table, lines in zip(self._tables, (written.main, *written.index), strict=False):
-            table.copy_in(connection, lines)
+    def write(
+        self, connection: Connection, generation: int, pieces: Sequence[Piece], rows: Container[str] = ()
+    ) -> list[Parked]:
+        """Write pieces in the place of ``rows``, all at once; where the database takes one amiss, that one waits."""
+        if not pieces:
+            return []
+        try:
+            with connection.transaction():
+                self._put(connection, generation, pieces, rows)
+        except (psycopg.DataError, psycopg.IntegrityError) as error:
+            if len(pieces) == 1:
+                return list(self._late(pieces[0].key, pieces[0].facts, (), error))
+            late = (self.write(connection, generation, [piece], rows) for piece in pieces)
+            return [parked for some in late for parked in some]
+        return []
+
+    def _put(self, connection: Connection, generation: int, pieces: Sequence[Piece], rows: Container[str]) -> None:
+        ended = {piece.key: piece.begun for piece in pieces if piece.key in rows}
+        if ended:
+            self._end(connection, generation, list(ended), list(ended.values()))
+        self._main.copy_in(connection, [line for piece in pieces for line in piece.main])
+        for number, table in enumerate(self._tables[1:]):
+            table.copy_in(connection, [line for piece in pieces for line in piece.indexed[number]])
 
     def _end(self, connection: Connection, generation: int, keys: list[str], positions: list[int]) -> None:
         for table in self._tables:
@@ -173,10 +194,12 @@ WHERE t.generation = %s AND t.key = ended.key AND t.to_position IS NULL"""
 
     def drop_others(self, connection: Connection, generation: int) -> None:
         """Delete every generation but one."""
+        kept = (self.model.name, generation)
+        # First the places: whoever is at work on such a generation holds one, and writes no more once it is gone.
+        connection.execute("DELETE FROM read.places WHERE model = %s AND generation <> %s", kept)
         for table in self._tables:
             delete: LiteralString = f"DELETE FROM read.{table.name} WHERE generation <> %s"
             connection.execute(delete, (generation,))
-        kept = (self.model.name, generation)
         connection.execute("DELETE FROM read.parked WHERE model = %s AND generation <> %s", kept)
         connection.execute("DELETE FROM read.progress WHERE model = %s AND generation <> %s", kept)
 

@@ -9,13 +9,14 @@ import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 
 from domain.program import Program
 from domain.status import StatusName
 from infra.database import Database
+from infra.entries import read
 from projections import audit_trail, decisions, directory, expiry, workspace
 from projections.audit_trail import Line
 from projections.decisions import Listed
@@ -28,7 +29,8 @@ from projections.shared import STATES
 from projections.workspace import Deadline, Workspace
 
 R = TypeVar("R", bound=Row)
-_POSITIONS = "SELECT model, generation, position FROM read.progress WHERE live ORDER BY model"
+_POSITIONS = """SELECT model, generation, min(position) FROM read.places JOIN read.progress USING (model, generation)
+WHERE live GROUP BY model, generation ORDER BY model"""
 
 
 class CursorInvalid(ValueError):
@@ -120,12 +122,8 @@ class Reading(Asking):
 
         ``as_of`` None: today in each tier's zone. CursorInvalid for a cursor that is none of this question's.
         """
-        question = {
-            (False, False): directory.BY_NAME,
-            (False, True): directory.BY_NAME_THEN,
-            (True, False): directory.BY_RANK,
-            (True, True): directory.BY_RANK_THEN,
-        }[chosen.ranked, as_known is not None]
+        asked = {name for name, value in (*chosen.words.items(), ("after", cursor)) if value is not None}
+        question = directory.page(frozenset(asked), then=as_known is not None, ranked=chosen.ranked)
         c1, c2, c3, c4 = opened_cursor(cursor, tuple[str, int, str, str]) if cursor else (None,) * 4
         day = {"now": now, "as_of": as_of, "known": as_known}
         place = {"c1": c1, "c2": c2, "c3": c3, "c4": c4, "limit": limit + 1}
@@ -178,7 +176,7 @@ class Reading(Asking):
     def trail(self, stream: str, *, after: int = 0, limit: int = 500, as_known: int | None = None) -> Page[Line]:
         """The lines of a stream with versions above ``after``, in order; the cursor is the next ``after``."""
         lines = self._ask(audit_trail.OF_STREAM, stream=stream, after=after, limit=limit + 1, known=as_known)
-        rows = tuple(audit_trail.model.load(line[0]) for line in lines[:limit])
+        rows = tuple(audit_trail.line(_told(line)) for line in lines[:limit])
         return Page(rows, str(rows[-1].version) if len(lines) > limit else None)
 
     # --- decisions ------------------------------------------------------------------------------------------------
@@ -253,6 +251,27 @@ class Reading(Asking):
     def decided(self, scheme: str, through: int) -> list[Decided]:
         """What was found in every cycle of a scheme that was decided up to the end of a year."""
         return [decided_from(line) for line in self._ask(DECIDED, scheme=scheme, through=through)]
+
+
+class _Told(NamedTuple):
+    """A fact as the trail reads it."""
+
+    position: int
+    stream: str
+    version: int
+    type: str
+    recorded_at: datetime
+    occurred_on: date | None
+    provenance: str
+    actor_person: str
+    actor_role: str
+    actor_org: str
+    event: Any
+
+
+def _told(line: Sequence[Any]) -> _Told:
+    *about, state = line
+    return _Told._make((*about, read(line[3], state)))
 
 
 def _listed(line: Any) -> Listed:

@@ -1,30 +1,50 @@
 """Read models made again from nothing: beside the live ones (rebuild), or out of sight (verify).
 
-A row belongs to one stream, so the ledger is read stream by stream: each row is complete when its stream ends and is
-written once. That the projector's reading in the order of positions gives the same rows is what verify shows.
+That the projector's reading in the order of positions gives the same rows as reading stream by stream is what the
+comparison at the end of a rebuild shows. A rebuild that was stopped, by whatever, goes on where it was.
 """
 
-from collections.abc import Mapping, Sequence
-from itertools import groupby
+import logging
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import psycopg
 
+from infra import places
+from infra.arrivals import TOLD
+from infra.builders import Order, builders
+from infra.building import HASTE, build, build_chunks, plan
 from infra.database import Connection, Database
-from infra.entries import Entry, Routes, by_stream, in_order
-from infra.read_tables import Difference, ReadTable, Written
+from infra.read_tables import Difference, ReadTable
+from projections import READ_MODELS
 
+_log = logging.getLogger("nqms.rebuilding")
 _LOCK = 0x6E716D73_72656275  # "nqmsrebu", one rebuild at a time
 _OUT_OF_SIGHT = -1
-_WRITE = 500  # rows
+_LOOK = 0.1  # seconds between looks at what other processes have built
+_MOST = 4  # processes that build together
+_ALONE = 50_000
+"""Ledgers of fewer facts are built by this process alone: others would hardly have started."""
 
-_LIVE = "SELECT generation, position FROM read.progress WHERE model = %s AND live"
-_BESIDE = "INSERT INTO read.progress (model, generation, position, live, shape) VALUES (%s, %s, %s, false, %s)"
-_AT = "SELECT position FROM read.progress WHERE model = %s AND generation = %s FOR UPDATE"
-_REACHED = "UPDATE read.progress SET position = %s WHERE model = %s AND generation = %s"
+_LIVE = "SELECT generation FROM read.progress WHERE model = %s AND live"
+_HALF_BUILT = "SELECT model, generation, upto, shape FROM read.progress WHERE upto IS NOT NULL"
+_BESIDE = "INSERT INTO read.progress (model, generation, live, shape, upto) VALUES (%s, %s, false, %s, %s)"
+_NEWEST = "SELECT max(generation) FROM read.progress"
+_OTHER = "SELECT max(generation) FROM read.progress WHERE model = %s AND NOT live AND upto IS NULL"
+_BUILT = "UPDATE read.progress SET upto = NULL WHERE generation = %s"
 _HIDE = "UPDATE read.progress SET live = false WHERE model = %s AND generation = %s"
 _SHOW = "UPDATE read.progress SET live = true, built_at = clock_timestamp() WHERE model = %s AND generation = %s"
 _HEAD = "SELECT coalesce(max(position), 0) FROM ledger.events"
+_DONE = "SELECT coalesce(sum(facts), 0) FROM read.chunks WHERE generation = %s"
+
+Progress = Callable[[int, int], None]
+"""Told again and again: how many facts are read, of how many."""
+
+
+def untold(done: int, total: int) -> None:
+    """Nobody wants to know."""
 
 
 class Rebuilding:
@@ -33,90 +53,131 @@ class Rebuilding:
     def __init__(self, database: Database, tables: Mapping[str, ReadTable], batch: int) -> None:
         self._database, self._tables, self._batch = database, tables, batch
 
-    def rebuild(self, names: Sequence[str]) -> list[Difference]:
-        """See Projector.rebuild."""
-        tables = [self._tables[name] for name in names]
+    def rebuild(
+        self, names: Sequence[str], shapes: Mapping[str, str], progress: Progress = untold, workers: int | None = None
+    ) -> list[Difference]:
+        """See Projector.rebuild. ``shapes``: what the rows of each model are told apart by."""
         with self._database.pool.connection() as connection:
             connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
             try:
+                generation, upto = self._begun(connection, names, shapes)
+                order = Order(self._database.app_dsn, tuple(names), generation, upto)
+                self._build(connection, order, progress, workers)
                 with connection.transaction():
-                    live = [_one(connection, _LIVE, table.model.name)[0] for table in tables]
-                    for table, generation in zip(tables, live, strict=True):
-                        table.drop_others(connection, generation)
-                    head: int = _one(connection, _HEAD)[0]
-                    build(connection, tables, [generation + 1 for generation in live], head)
-                    for table, generation in zip(tables, live, strict=True):
-                        connection.execute(_BESIDE, (table.model.name, generation + 1, head, table.model.shape))
-                found = [
-                    self._swap(connection, table, generation, generation + 1)
-                    for table, generation in zip(tables, live, strict=True)
-                ]
+                    places.put(connection, names, generation, upto)
+                    connection.execute(_BUILT, (generation,))
+                    connection.execute("DELETE FROM read.chunks")
+                return [difference for name in names for difference in self._swap(connection, name, generation)]
             finally:
                 connection.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))
-        return [difference for differences in found for difference in differences]
 
     def go_back(self, names: Sequence[str]) -> list[Difference]:
         """Show the generation before the last rebuild again. LookupError for a model that has none."""
         found: list[Difference] = []
         with self._database.pool.connection() as connection:
             for name in names:
-                live = _one(connection, _LIVE, name)[0]
-                if connection.execute(_AT, (name, live - 1)).fetchone() is None:
+                other: int | None = _one(connection, _OTHER, name)[0]
+                if other is None:
                     raise LookupError(f"{name} has no earlier generation to go back to")
-                found += self._swap(connection, self._tables[name], live, live - 1)
+                found += self._swap(connection, name, other)
         return found
 
     def verify(self, names: Sequence[str]) -> list[Difference]:
         """See Projector.verify. Everything is written and taken back again in one transaction."""
         found: list[Difference] = []
+        tables = [self._tables[name] for name in names]
         with self._database.pool.connection() as connection, connection.transaction():
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-            places = {name: _one(connection, _LIVE, name) for name in names}
-            for reached in sorted({position for _, position in places.values()}):
-                tables = [self._tables[name] for name, (_, position) in places.items() if position == reached]
-                build(connection, tables, [_OUT_OF_SIGHT] * len(tables), reached)
-            for name, (generation, _) in places.items():
-                found += self._tables[name].differences(connection, generation, _OUT_OF_SIGHT)
+            reached = places.live(connection, names)
+            limits = {(place.model, place.part): place.position for place in reached}
+            build(connection, tables, _OUT_OF_SIGHT, max(limits.values(), default=0), limits=limits)
+            for generation, table in sorted({(p.generation, p.model) for p in reached}):
+                found += self._tables[table].differences(connection, generation, _OUT_OF_SIGHT)
             raise psycopg.Rollback
         return found
 
-    def _swap(self, connection: Connection, table: ReadTable, live: int, other: int) -> list[Difference]:
-        """Bring both generations to the same position, compare, and move the pointer, in one transaction."""
-        name, routes = table.model.name, Routes([table.model])
+    # --- building -------------------------------------------------------------------------------------------------
+
+    def _begun(self, connection: Connection, names: Sequence[str], shapes: Mapping[str, str]) -> tuple[int, int]:
+        """The generation that is to be built and up to where: one begun before, of the same shapes, or a new one."""
+        wanted = {(name, shapes[name]) for name in names}
+        with connection.transaction():
+            begun: list[Any] = connection.execute(_HALF_BUILT).fetchall()
+            if begun and {(model, shape) for model, _, _, shape in begun} == wanted:
+                _log.info("going on with a rebuild that was begun before")
+                return begun[0][1], begun[0][2]
+            for name in {*names, *(model for model, *_ in begun if model in self._tables)}:
+                self._tables[name].drop_others(connection, _one(connection, _LIVE, name)[0])
+            connection.execute("DELETE FROM read.chunks")
+            generation: int = _one(connection, _NEWEST)[0] + 1
+            head: int = _one(connection, _HEAD)[0]
+            plan(connection, generation)
+            for name, shape in sorted(wanted):
+                connection.execute(_BESIDE, (name, generation, shape, head))
+        return generation, head
+
+    def _build(self, connection: Connection, order: Order, progress: Progress, workers: int | None) -> None:
+        """Build every chunk, with further processes where that is worth while."""
+
+        def tell(_: int = 0) -> int:
+            done: int = _one(connection, _DONE, order.generation)[0]
+            progress(done, order.upto)
+            return done
+
+        left = order.upto - tell()
+        count = workers if workers is not None else min(_MOST, os.cpu_count() or 1) if left >= _ALONE else 1
+        if count > 1 and all(self._tables[name].model in READ_MODELS for name in order.names):
+            with builders(order, count) as processes:
+                while any(process.poll() is None for process in processes):
+                    time.sleep(_LOOK)
+                    tell()
+        # What is left where there are no others, or where they were ended.
+        build_chunks(connection, [self._tables[name] for name in order.names], order.generation, order.upto, tell)
+
+    # --- comparing and swapping -----------------------------------------------------------------------------------
+
+    def _swap(self, connection: Connection, name: str, other: int) -> list[Difference]:
+        """Compare a generation with the live one at a cut, then bring it to where the live one is and show it.
+
+        While the rows are compared nothing is locked: both are seen as they were at the cut.
+        """
+        table = self._tables[name]
+        live: int = _one(connection, _LIVE, name)[0]
+        with self._database.pool.connection() as seeing:
+            self._level(connection, table, live, other, lambda: _cut(seeing))
+            differences = table.differences(seeing, live, other)
+            seeing.execute("COMMIT")
+        self._level(connection, table, live, other, lambda: _show(connection, name, live, other))
+        return differences
+
+    def _level(self, connection: Connection, table: ReadTable, live: int, other: int, then: Callable[[], None]) -> None:
+        """Bring two generations of a model to the same places, and do something while nobody can take them further."""
+        name = table.model.name
         while True:
             with connection.transaction():
-                old, new = (_one(connection, _AT, name, generation)[0] for generation in (live, other))
-                if old == new:
-                    differences = table.differences(connection, live, other)
-                    connection.execute(_HIDE, (name, live))
-                    connection.execute(_SHOW, (name, other))
-                    return differences
-                behind, start = (other, new) if new < old else (live, old)
-                upto, facts = in_order(connection, start, min(start + self._batch, max(old, new)), routes)
-                table.take(connection, behind, [fact for fact, _ in facts])
-                connection.execute(_REACHED, (upto, name, behind))
+                connection.execute(HASTE)
+                both = [places.locked(connection, name, generation) for generation in (live, other)]
+                goal = {a.part: max(a.position, b.position) for a, b in zip(*both, strict=True)}
+                behind = [place for side in both for place in side if place.position < goal[place.part]]
+                if not behind:
+                    then()
+                    return
+                start = min(behind, key=lambda place: place.position)
+                same = [p for p in behind if p.generation == start.generation and p.position == start.position]
+                upto = min(start.position + self._batch, *(goal[place.part] for place in same))
+                places.bring(connection, table, same, upto)
 
 
-def build(connection: Connection, tables: Sequence[ReadTable], generations: Sequence[int], upto: int) -> None:
-    """Write the rows that the facts up to a position make, into generations that are empty."""
-    waiting = [Written() for _ in tables]
-    routed = by_stream(connection, upto, Routes([table.model for table in tables]))
-    for _, facts in groupby(routed, key=lambda one: one[0].stream):
-        mine: list[list[Entry]] = [[] for _ in tables]
-        for fact, route in facts:
-            for place in route:
-                mine[place].append(fact)
-        for place, table in enumerate(tables):
-            if not mine[place]:
-                continue
-            written = table.fold(generations[place], mine[place], {}, ())
-            table.park(connection, generations[place], written.parked)
-            waiting[place].take(written.main, written.index)
-            if len(waiting[place].main) >= _WRITE:
-                table.add(connection, waiting[place])
-                waiting[place] = Written()
-    for table, written in zip(tables, waiting, strict=True):
-        table.add(connection, written)
+def _cut(seeing: Connection) -> None:
+    """From here on this connection sees everything as it is now."""
+    seeing.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    seeing.execute("SELECT 1 FROM read.progress LIMIT 1")
+
+
+def _show(connection: Connection, name: str, live: int, other: int) -> None:
+    connection.execute(_HIDE, (name, live))
+    connection.execute(_SHOW, (name, other))
+    connection.execute(TOLD)
 
 
 def _one(connection: Connection, query: Any, *parameters: object) -> Any:

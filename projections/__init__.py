@@ -2,17 +2,16 @@
 
 from typing import Any
 
-from projections import audit_trail, complaints, decisions, directory, expiry, field, notices, workspace
+from projections import complaints, decisions, directory, expiry, field, notices, workspace
 from projections.language import ReadModel
 
 READ_MODELS: tuple[ReadModel[Any], ...] = (
     directory.model,
     expiry.model,
-    audit_trail.model,
     decisions.model,
     workspace.model,
     notices.model,
     complaints.model,
     field.model,
 )
-"""Every read model there is. A new one is a module and a line here."""
+"""Every read model with rows of its own. A new one is a module and a line here."""

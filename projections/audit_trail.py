@@ -1,15 +1,43 @@
 """The audit trail: one line for every recorded fact, in the order recorded, reading like a report (S0-09).
 
-Words that people wrote stay in the vault: a line holds ``[[id]]`` markers, which the doors replace for those entitled
-to read them; persons appear by their opaque ids.
+The trail has no rows of its own: a line says of one fact what that fact says, so the ledger is its table and the
+sentence is made when somebody reads it. Words that people wrote stay in the vault: a line holds ``[[id]]`` markers, which
+the doors replace for those entitled to read them; persons appear by their opaque ids.
 """
 
 from datetime import date, datetime
-from typing import Any, LiteralString
+from typing import Protocol
 
-from domain import EVENTS
-from domain.language import Event
-from projections.language import Question, ReadModel, Recorded, Row, columns
+from projections.language import Question, Recorded, Row, Unreadable
+
+
+class Signed(Recorded, Protocol):
+    """A recorded fact with all that the ledger says about it."""
+
+    @property
+    def occurred_on(self) -> date | None:
+        """The day of the act, where it differs from the day of the record."""
+        ...
+
+    @property
+    def provenance(self) -> str:
+        """native, imported or corrected."""
+        ...
+
+    @property
+    def actor_person(self) -> str:
+        """Who acted, by opaque id."""
+        ...
+
+    @property
+    def actor_role(self) -> str:
+        """In which part."""
+        ...
+
+    @property
+    def actor_org(self) -> str:
+        """For which organisation."""
+        ...
 
 
 class Line(Row):
@@ -30,24 +58,9 @@ class Line(Row):
     """What happened, in words that follow the actor's name."""
 
 
-def _values(row: Line) -> tuple[Any, ...]:
-    return row.stream, row.version, row.position
-
-
-model = ReadModel(
-    "audit_trail",
-    Line,
-    aggregate=None,
-    columns=columns(stream="text", version="int4", position="int8"),
-    values=_values,
-    key=lambda r: f"{r.stream}@{r.version}",
-    once=True,
-)
-
-
-@model.on(*EVENTS.values())
-def _(row: Line | None, r: Recorded) -> Line:
-    event: Event = r.event
+def line(r: Signed) -> Line:
+    """What the trail says of a fact; of one that cannot be read, that there is one."""
+    unreadable = isinstance(r.event, Unreadable)
     return Line(
         position=r.position,
         stream=r.stream,
@@ -59,15 +72,14 @@ def _(row: Line | None, r: Recorded) -> Line:
         actor_role=r.actor_role,
         actor_org=r.actor_org,
         provenance=r.provenance,
-        sentence=event.sentence(),
+        sentence=f"recorded {r.type}, which this version cannot read" if unreadable else r.event.sentence(),
     )
 
 
-_LIVE: LiteralString = "(SELECT generation FROM read.progress WHERE model = 'audit_trail' AND live)"
 OF_STREAM = Question(
-    "the lines of one stream after a version, as known at a position",
-    f"""SELECT body FROM read.audit_trail
-WHERE generation = {_LIVE} AND stream = %(stream)s AND version > %(after)s
-    AND (%(known)s::bigint IS NULL OR position <= %(known)s)
+    "the facts of one stream after a version, as known at a position",
+    """SELECT position, stream, version, type, recorded_at, occurred_on, provenance, actor_person, actor_role, actor_org,
+    state FROM ledger.events
+WHERE stream = %(stream)s AND version > %(after)s AND (%(known)s::bigint IS NULL OR position <= %(known)s)
 ORDER BY version LIMIT %(limit)s""",
 )

@@ -8,6 +8,7 @@ programs within one scheme and never across schemes (A28, M23).
 import unicodedata
 from collections.abc import Iterator
 from datetime import date, datetime
+from functools import cache
 from typing import Any, Literal, LiteralString
 from zoneinfo import ZoneInfo
 
@@ -230,40 +231,64 @@ _LIVE: LiteralString = "(SELECT generation FROM read.progress WHERE model = 'dir
 _NOW: LiteralString = "{0}.to_position IS NULL"
 _THEN: LiteralString = "{0}.from_position <= %(known)s AND ({0}.to_position IS NULL OR {0}.to_position > %(known)s)"
 _DAY: LiteralString = "coalesce(%(as_of)s::date, (%(now)s::timestamptz AT TIME ZONE s.zone)::date)"
-_SCOPE: LiteralString = """(%(affiliate)s::text IS NULL OR d.affiliate = %(affiliate)s)
-    AND (%(place)s::text IS NULL OR %(place)s IN (d.area, d.city))
-    AND (%(q)s::text IS NULL OR strpos(d.folded, %(q)s) > 0)"""
-_STANDING: LiteralString = f"""SELECT
-        coalesce(bool_or(x.active), false) AS active, count(*) > 0 AS ever,
-        min(x.scheme) FILTER (WHERE x.active) AS scheme,
-        (array_agg(x.rank ORDER BY x.scheme) FILTER (WHERE x.active))[1] AS rank,
-        coalesce(bool_or((%(tier)s::text IS NULL OR x.code = %(tier)s) AND CASE coalesce(%(status)s::text, 'active')
-            WHEN 'active' THEN x.active ELSE x.status = %(status)s END), false) AS chosen
-    FROM (
-        SELECT s.scheme, s.rank, s.scheme || '/' || s.tier AS code, s.status,
-            s.status IN ('active', 'extended') AS active
-        FROM read.directory_spans s
-        WHERE s.generation = d.generation AND s.key = d.key AND s.from_position = d.from_position
-            AND s.since <= {_DAY} AND (s.until IS NULL OR s.until > {_DAY})
-            AND (%(scheme)s::text IS NULL OR s.scheme = %(scheme)s)
-    ) AS x"""
-_STATUS: LiteralString = """CASE
-        WHEN %(status)s::text IS NULL AND %(tier)s::text IS NULL THEN true
-        WHEN %(status)s::text = 'none' THEN %(tier)s::text IS NULL AND NOT h.ever
-        ELSE h.chosen END"""
+_ACTIVE: LiteralString = "s.status IN ('active', 'extended')"
+_CHOSEN: LiteralString = """(%(tier)s::text IS NULL OR s.scheme || '/' || s.tier = %(tier)s)
+            AND CASE coalesce(%(status)s::text, 'active') WHEN 'active' THEN s.status IN ('active', 'extended')
+                ELSE s.status = %(status)s END"""
+_STATUS: LiteralString = """CASE WHEN %(status)s::text IS NULL AND %(tier)s::text IS NULL THEN true
+        WHEN %(status)s::text = 'none' THEN %(tier)s::text IS NULL AND NOT coalesce(h.ever, false)
+        ELSE coalesce(h.chosen, false) END"""
+_SCOPE: dict[str, LiteralString] = {
+    "affiliate": "d.affiliate = %(affiliate)s",
+    "place": "%(place)s IN (d.area, d.city)",
+    "q": "strpos(d.folded, %(q)s) > 0",
+}
+"""What a filter asks of a row of the directory."""
+_BY_RANK: LiteralString = "coalesce(h.scheme, '~'), coalesce(-h.rank, 0)"
 
 
-def _page(known: LiteralString, ranked: bool) -> LiteralString:
-    """One page of partners. Ranked: by rank within each scheme, those that hold nothing last ('~' sorts after codes)."""
-    by_rank: LiteralString = "coalesce(h.scheme, '~'), coalesce(-h.rank, 0), "
-    place: LiteralString = (by_rank if ranked else "") + "d.folded, d.key"
-    after: LiteralString = ("%(c1)s, %(c2)s::int, " if ranked else "") + "%(c3)s, %(c4)s::text"
-    return f"""SELECT d.body, coalesce(h.scheme, '~'), coalesce(-h.rank, 0), d.folded, d.key
-FROM read.directory d CROSS JOIN LATERAL ({_STANDING}) AS h
-WHERE d.generation = {_LIVE} AND {known.replace("{0}", "d")} AND d.listing = 'listed'
-    AND {_SCOPE} AND {_STATUS}
-    AND (%(c4)s::text IS NULL OR ({place}) > ({after}))
-ORDER BY {place} LIMIT %(limit)s"""
+def _standing(known: LiteralString, asked: frozenset[str]) -> LiteralString:
+    """What each program holds on the day, as far as the filters ask for it."""
+    scheme: LiteralString = " AND s.scheme = %(scheme)s" if "scheme" in asked else ""
+    of: LiteralString = " AND s.affiliate = %(affiliate)s" if "affiliate" in asked else ""
+    return f"""SELECT s.key, s.from_position, true AS ever, min(s.scheme) FILTER (WHERE {_ACTIVE}) AS scheme,
+        (array_agg(s.rank ORDER BY s.scheme) FILTER (WHERE {_ACTIVE}))[1] AS rank, bool_or({_CHOSEN}) AS chosen
+    FROM read.directory_spans s
+    WHERE s.generation = {_LIVE} AND {known.replace("{0}", "s")}
+        AND s.since <= {_DAY} AND (s.until IS NULL OR s.until > {_DAY}){scheme}{of}"""
+
+
+@cache
+def page(asked: frozenset[str], *, then: bool, ranked: bool) -> Question:
+    """A page of partners, with the filters that are asked for alone: so each can go by an index.
+
+    ``asked``: names of filters, and ``after`` where it is not the first page. Ranked: by rank within each scheme, those
+    that hold nothing last ('~' sorts after codes); else by name.
+    """
+    known = _THEN if then else _NOW
+    conditions: LiteralString = "".join(f"\n    AND {sql}" for name, sql in _SCOPE.items() if name in asked)
+    standing = _standing(known, asked)
+    held: LiteralString = ""
+    by_rank: LiteralString = _BY_RANK if ranked else "'~', 0"
+    if ranked:
+        held = f"""LEFT JOIN ({standing} GROUP BY s.key, s.from_position) AS h USING (key, from_position)"""
+    elif asked & {"tier", "status", "scheme"}:
+        held = f"""LEFT JOIN LATERAL ({standing} AND s.key = d.key AND s.from_position = d.from_position
+        GROUP BY s.key, s.from_position) AS h ON true"""
+    if held:
+        conditions += f" AND {_STATUS}"
+    place: LiteralString = f"{by_rank}, d.folded, d.key" if ranked else "d.folded, d.key"
+    if "after" in asked:
+        after: LiteralString = "%(c1)s, %(c2)s::int, %(c3)s, %(c4)s::text" if ranked else "%(c3)s, %(c4)s::text"
+        conditions += f" AND ({place}) > ({after})"
+    return Question(
+        f"partners {'by rank within each scheme' if ranked else 'in order of their names'}"
+        f"{', as known at a position' if then else ', now known'}",
+        f"""SELECT d.body, {by_rank}, d.folded, d.key
+FROM read.directory d {held}
+WHERE d.generation = {_LIVE} AND {known.replace("{0}", "d")} AND d.listing = 'listed'{conditions}
+ORDER BY {place} LIMIT %(limit)s""",
+    )
 
 
 def _boundaries(column: LiteralString, known: LiteralString) -> LiteralString:
@@ -299,10 +324,6 @@ WHERE d.generation = {_LIVE} AND {known.replace("{0}", "d")} AND d.key = ANY(%(k
 ORDER BY array_position(%(keys)s::text[], d.key)"""
 
 
-BY_NAME = Question("partners in order of their names, now known", _page(_NOW, ranked=False))
-BY_NAME_THEN = Question("partners in order of their names, as known at a position", _page(_THEN, ranked=False))
-BY_RANK = Question("partners by rank within each scheme, now known", _page(_NOW, ranked=True))
-BY_RANK_THEN = Question("partners by rank within each scheme, as known at a position", _page(_THEN, ranked=True))
 NEXT_CHANGE = Question("on which day, in which zone, a status changes next", _next_change(_NOW))
 NEXT_CHANGE_THEN = Question("the same, as known at a position", _next_change(_THEN))
 MEMBERS = Question("how many programs hold each tier on a day", _members(_NOW))

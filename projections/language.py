@@ -7,7 +7,7 @@ and has to come out the same to the byte.
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from functools import cached_property
 from typing import Any, Generic, LiteralString, Protocol, TypeVar
 
@@ -43,31 +43,6 @@ class Recorded(Protocol):
     @property
     def recorded_at(self) -> datetime:
         """When the ledger recorded it, UTC."""
-        ...
-
-    @property
-    def occurred_on(self) -> date | None:
-        """The day of the act, where it differs from the day of the record."""
-        ...
-
-    @property
-    def provenance(self) -> str:
-        """native, imported or corrected."""
-        ...
-
-    @property
-    def actor_person(self) -> str:
-        """Who acted, by opaque id."""
-        ...
-
-    @property
-    def actor_role(self) -> str:
-        """In which part."""
-        ...
-
-    @property
-    def actor_org(self) -> str:
-        """For which organisation."""
         ...
 
     @property
@@ -243,31 +218,32 @@ class Folding(Generic[R]):
         self.changes: dict[str, list[tuple[int, R | None]]] = {}
         """The states that a row took on with the positions from which they hold; the last one alone if unversioned."""
         self.parked: list[Parked] = []
+        self._key, self._arms, self._versioned = model.key, model.arms, model.versioned
 
     def see(self, recorded: Recorded) -> None:
         """Fold one fact. Facts of a key come in the order of their positions."""
-        key = self.model.key(recorded)
+        key = self._key(recorded)
         if key in self.waiting:
             self.parked.append(Parked(key, recorded.position, "an earlier fact of this key waits"))
             return
         before = self.rows.get(key)
+        event: object = recorded.event
         try:
-            after = self._after(before, recorded)
+            if (arm := self._arms.get(type(event))) is None:
+                if isinstance(event, Unreadable):
+                    raise ValueError(event.reason)
+                return
+            after = arm(before, recorded)
         except Exception as error:  # noqa: BLE001  whatever an arm raises concerns this key alone
             self.waiting.add(key)
             self.parked.append(Parked(key, recorded.position, f"{recorded.type}: {type(error).__name__}: {error}"))
             return
         if after is not before and after != before:
             self.rows[key] = after
-            states = self.changes.setdefault(key, [])
-            if not self.model.versioned:
-                states.clear()
-            states.append((recorded.position, after))
-
-    def _after(self, before: R | None, recorded: Recorded) -> R | None:
-        if isinstance(recorded.event, Unreadable):
-            raise ValueError(recorded.event.reason)
-        return self.model.fold(before, recorded)
+            if self._versioned:
+                self.changes.setdefault(key, []).append((recorded.position, after))
+            else:
+                self.changes[key] = [(recorded.position, after)]
 
 
 def follow(model: ReadModel[R], recorded: Iterable[Recorded]) -> Iterator[R | None]:

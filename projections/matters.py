@@ -6,7 +6,8 @@ round with a term. Which day it is decides nothing here; each matter says from w
 
 from collections.abc import Iterator
 from datetime import date
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 from domain.admission import AcceptMembershipApplication
 from domain.adverse import ReduceTier, ReinstateStatus, RevokeStatus, SuspendStatus
@@ -28,7 +29,7 @@ from domain.review import RecordProgramResponse
 from domain.status import ENDING, IN_TERM, Segment, timeline
 from domain.support import AnswerSupportQuestion
 from domain.surveillance import WINDOW, AssessChange, RecordAnnualCheckIn, anniversaries
-from domain.tenure import Holding
+from domain.tenure import Holding, Measure
 from domain.term import add, last_valid
 from domain.transfer import AcceptTransfer
 from projections.language import Row
@@ -42,6 +43,7 @@ ADMIN, LEAD, REVIEWER, DECIDER, NATIONAL = (
 )
 RENEW, REENGAGE, CHECK_IN = "renew", "reengage", "check_in"
 """Matters whose days, or whether there are any, follow from the rules of the scheme."""
+MOST_SCHEMES = 1_000
 AHEAD = "P5Y"
 """How far check-ins are seen ahead where a term has no end."""
 
@@ -80,6 +82,7 @@ class Task(Row):
         return f"{self.task}:{self.about}"
 
 
+@cache
 def named(act: str) -> str:
     """What a request does, as a task: ``ReplyToNotice`` is ``reply_to_notice``."""
     return "".join(f"_{c.lower()}" if c.isupper() else c for c in act).lstrip("_")
@@ -108,7 +111,7 @@ def matters(p: Program) -> Iterator[Task]:
     yield from _plans(p)
     yield from _asked(p)
     for scheme in dict.fromkeys(h.scheme for h in p.holdings):
-        yield from _terms(p, scheme, timeline(p.holdings, p.measures, scheme))
+        yield from _remembered(p, scheme)
 
 
 def announced(p: Program, kind: DueKind, about: str, due_on: date) -> bool:
@@ -209,6 +212,33 @@ def _asked(p: Program) -> Iterator[Task]:
             yield matter(ADMIN, CloseInquiry if concern.inquiry else OpenInquiry, concern_id)
     if p.transfer:
         yield matter(Role.RECEIVING_ADMIN, AcceptTransfer, p.transfer.to, elsewhere=p.transfer.to)
+
+
+class _Remembered(NamedTuple):
+    """What came round with a term, and all that it followed from."""
+
+    holdings: tuple[Holding, ...]
+    measures: tuple[Measure, ...]
+    check_ins: dict[str, int]
+    under_way: bool
+    tasks: tuple[Task, ...]
+
+
+_last: dict[str, _Remembered] = {}
+"""By scheme, the program looked at last: facts come program by program, and few of them change its terms."""
+
+
+def _remembered(p: Program, scheme: str) -> tuple[Task, ...]:
+    """The same as ``_terms``, reckoned once as long as nothing changes that it follows from."""
+    known, under_way = _last.get(scheme), open_cycle(p, scheme) is not None
+    same = known is not None and known.holdings is p.holdings and known.measures is p.measures
+    if known and same and known.check_ins is p.check_ins and known.under_way == under_way:
+        return known.tasks
+    tasks = tuple(_terms(p, scheme, timeline(p.holdings, p.measures, scheme)))
+    if len(_last) >= MOST_SCHEMES:
+        _last.clear()
+    _last[scheme] = _Remembered(p.holdings, p.measures, p.check_ins, under_way, tasks)
+    return tasks
 
 
 def _terms(p: Program, scheme: str, segments: list[Segment]) -> Iterator[Task]:

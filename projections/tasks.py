@@ -1,6 +1,6 @@
 """Tasks: the work list of one program: whose turn it is in each cycle, and everything else that is open (M21)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import NamedTuple
 
@@ -27,8 +27,9 @@ class Rules(NamedTuple):
     """Whether anniversaries ask for a check-in."""
 
 
-def tasks(p: Program, asks: Mapping[str, Asks | None] = {}) -> list[Task]:
-    """Everything that is to be done about a program, by whoever; cycles first. ``asks``: what policies ask of cycles."""
+def tasks(p: Program, asks: Mapping[str, Asks | None] = {}, known: Iterable[Task] | None = None) -> list[Task]:
+    """Everything that is to be done about a program, by whoever; cycles first. ``asks``: what policies ask of cycles;
+    ``known``: the matters of the program, where they are known already."""
     open_here = p.listing.state in ("listed", "paused")
     cycles = [c for c in p.cycles.values() if c.phase not in ENDED] if open_here else []
     turns: list[Task] = []
@@ -36,7 +37,7 @@ def tasks(p: Program, asks: Mapping[str, Asks | None] = {}) -> list[Task]:
         role, act, _ = turn_in(p, cycle, asks.get(cycle.cycle_id))
         due = cycle.deferred_until or cycle.due_on
         turns.append(Task(role=role, task=named(act), act=act, about=cycle.cycle_id, scheme=cycle.scheme, due_on=due))
-    return [*turns, *matters(p)]
+    return [*turns, *(matters(p) if known is None else known)]
 
 
 def dated(task: Task, rules: Rules | None) -> Task | None:

@@ -4,7 +4,7 @@ The order is the order of the process. What only the policy knows comes as ``Ask
 the state shows, which names the right part, and the right request wherever the state alone decides it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date
 from typing import NamedTuple
 
@@ -24,7 +24,7 @@ from domain.program import ENDED, Assistance, Cycle, Phase, Program
 from domain.progress import ReportGoalProgress
 from domain.review import CompleteReview, RecordSiteReview
 from domain.statement import ConfirmReceipt, ReceiveStatement, RequestStatement, SignStatement
-from projections.matters import matters
+from projections.matters import Task, matters
 
 ADMIN, LEAD, REVIEWER, DECIDER, NATIONAL = (
     Role.AFFILIATE_ADMIN,
@@ -55,8 +55,9 @@ class Asks(NamedTuple):
         return cls(gates_of(policy, kind), policy.statement is not None)
 
 
-def waiting(p: Program, asks: Asks | None = None) -> Turn | None:
-    """Whose turn it is, or None when nobody is waited for. ``asks`` is about the earliest cycle under way."""
+def waiting(p: Program, asks: Asks | None = None, known: Iterable[Task] | None = None) -> Turn | None:
+    """Whose turn it is, or None when nobody is waited for. ``asks`` is about the earliest cycle under way; ``known``: the
+    matters of the program, where they are known already."""
     if p.listing.state == "pending":
         return _turn(ADMIN, ApproveListing)
     if p.listing.state not in ("listed", "paused"):
@@ -64,7 +65,7 @@ def waiting(p: Program, asks: Asks | None = None) -> Turn | None:
     if any(m.state == "submitted" for m in p.memberships.values()):
         return _turn(ADMIN, AcceptMembershipApplication)
     under_way = next((c for c in p.cycles.values() if c.phase not in ENDED), None)
-    return turn_in(p, under_way, asks) if under_way else _afterwards(p)
+    return turn_in(p, under_way, asks) if under_way else _afterwards(matters(p) if known is None else known, p)
 
 
 def turn_in(p: Program, cycle: Cycle, asks: Asks | None = None) -> Turn:
@@ -189,9 +190,9 @@ _PHASES: dict[Phase, Callable[[Program, Cycle, Asks | None], Turn]] = {
 }
 
 
-def _afterwards(p: Program) -> Turn | None:
+def _afterwards(known: Iterable[Task], p: Program) -> Turn | None:
     """Between cycles: the earliest thing that waits for somebody; without one, the next goal of a running plan."""
-    every = list(matters(p))
+    every = list(known)
     waits = sorted((m for m in every if m.waits), key=lambda m: (m.from_on or date.min, m.due_on or date.max))
     goals = sorted((m for m in every if m.act == ReportGoalProgress.__name__), key=lambda m: m.due_on or date.max)
     first = next((m for m in (*waits, *goals) if m.act), None)

@@ -17,7 +17,9 @@ from domain.language import Event
 from domain.program import Program
 from projections.directory import folded
 from projections.language import Index, Question, ReadModel, Recorded, Row, columns, subject_of
+from projections.matters import matters
 from projections.tasks import tasks
+from projections.turns import same_turns
 from projections.waiting import waiting
 
 
@@ -158,8 +160,12 @@ def _(row: Workspace | None, r: Recorded) -> Workspace:
         acts = {v: act for v, act in acts.items() if v in after.acts}
     elif after.acts:
         acts = {**acts, **{v: Act(type=_name(e), event=msgspec.Raw(_encode(e))) for v, e in after.acts.items()}}
-    after = replace(after, acts={})
-    turn = waiting(after)
+    if after.acts:
+        after = replace(after, acts={})
+    if row and same_turns(row.program, after):
+        return replace(row, version=r.version, program=after, acts=acts)
+    every = tuple(matters(after))
+    turn = waiting(after, known=every)
     now = (turn.role.value, turn.command, turn.cycle_id) if turn else (None, None, None)
     same = row is not None and (row.waiting_on, row.next_act, row.cycle_id) == now
     known = row.began if row else {}
@@ -174,7 +180,7 @@ def _(row: Workspace | None, r: Recorded) -> Workspace:
         since=row.since if row and same else r.recorded_at,
         program=after,
         acts=acts,
-        began={t.key: known.get(t.key, r.recorded_at) for t in tasks(after)},
+        began={t.key: known.get(t.key, r.recorded_at) for t in tasks(after, known=every)},
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from domain.affiliate import AffiliateChartered
+from domain.changes import ProgramRenamed
 from domain.listing import ProgramListingApproved, ProgramRegistered
 from domain.status import HistoricalStatusImported
 from infra.recorder import LedgerRecorder
@@ -143,3 +144,41 @@ def test_workshops_are_not_kept_past_midnight_either(ending: Desk) -> None:
         assert int(answer.headers["cache-control"].removeprefix("public, max-age=")) <= most
     ending.clock._now = at
     assert client.get("/affiliates/ocean/workshops").json()["as_of"] == END.isoformat()
+
+
+@pytest.mark.req("H10", "M20")
+def test_an_answer_that_is_kept_ends_at_midnight_also_at_the_door(ending: Desk) -> None:
+    """The process follows the read models closely and answers from what it rendered before: until the day turns."""
+    projector = ending.service.projector
+    client, at = ending.client(), midnight(END, ZONES["middle"])
+    projector.wait_for(ending.head + 1, 0.5)  # from here on somebody listens
+    assert projector.mark("directory", closely=True) == projector.mark("directory")
+    ending.clock._now = at - timedelta(minutes=2)
+    first = client.get("/partners", affiliate="middle")
+    tag = {"If-None-Match": first.headers["etag"]}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(ending.service.reading), "partners", None)  # whoever asks the rows now fails
+        again = client.get("/partners", affiliate="middle")
+        assert (again.status_code, again.content) == (200, first.content)
+        assert again.headers["x-content-type-options"] == "nosniff"
+        unchanged = client.get("/partners", affiliate="middle", headers=tag)
+        assert (unchanged.status_code, unchanged.content) == (304, b"")
+        assert 0 < int(unchanged.headers["cache-control"].removeprefix("public, max-age=")) <= 30
+    ending.clock._now = at
+    gone = client.get("/partners", affiliate="middle", headers=tag)
+    assert (gone.status_code, gone.json()["partners"][0]["statuses"][0]["status"]) == (200, "expired")
+
+
+def test_an_answer_that_is_kept_ends_with_the_next_fact(ending: Desk) -> None:
+    recorder = ending.service.ledger.recorder
+    assert isinstance(recorder, LedgerRecorder)
+    client = ending.client()
+    ending.clock._now = midnight(END, ZONES["middle"]) - timedelta(days=2)
+    assert client.get("/partners", affiliate="middle").json()["partners"][0]["name"] == "middle friends"
+    assert client.get("/partners", affiliate="middle").status_code == 200
+    renamed = ProgramRenamed(former_name="middle friends", display_name="New friends", effective_on=date(2027, 1, 1))
+    position = record(recorder, "program:middle", [renamed], 3)
+    ending.service.projector.catch_up()
+    asked = client.get("/partners", affiliate="middle", at_least=position).json()
+    assert asked == client.get("/partners", affiliate="middle").json()
+    assert asked["partners"][0]["name"] == "New friends"

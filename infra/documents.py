@@ -27,6 +27,7 @@ __all__ = [
     "Problem",
     "Received",
     "UnknownDocument",
+    "document_digest",
 ]
 
 LIMIT: Final = 25 * 1024 * 1024
@@ -101,6 +102,11 @@ class _Arrived:
     size: int = 0
     sha256: str = ""
     digest: str = ""
+
+
+def document_digest(salt: bytes, content: bytes) -> str:
+    """The digest that the ledger keeps of a document: 64 hex digits over mark, salt (32 bytes) and content."""
+    return hashlib.sha256(_MARK + salt + content).hexdigest()
 
 
 class DocumentStore:

@@ -277,7 +277,9 @@ def envelope(fact: StoredFact) -> bytes:
 
 def commitment(fact: StoredFact) -> bytes:
     """Recompute the 32 bytes that commit to a row: SHA-256 over mark, salt, length of envelope, envelope and state."""
-    covered = envelope(fact)
-    return hashlib.sha256(
-        b"nqms.event.v1\n" + fact.salt + len(covered).to_bytes(4, "big") + covered + fact.state
-    ).digest()
+    return committed(fact.salt, envelope(fact), fact.state)
+
+
+def committed(salt: bytes, covered: bytes, state: bytes) -> bytes:
+    """The 32 bytes that commit to a row by its salt, its envelope and its state."""
+    return hashlib.sha256(b"nqms.event.v1\n" + salt + len(covered).to_bytes(4, "big") + covered + state).digest()

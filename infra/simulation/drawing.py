@@ -8,7 +8,7 @@ from typing import Any
 from infra.simulation import acts
 from infra.simulation.acts import Found, Life, Rules
 from infra.simulation.episodes import Episodes
-from infra.simulation.fates import LAST, SETTLED, home_of
+from infra.simulation.fates import IN_PASSING, LAST, SETTLED, home_of
 from infra.simulation.oracle import ENDINGS, RUNNING, Oracle, Term, later
 from infra.simulation.world import LAST_DAY, World
 
@@ -99,7 +99,7 @@ class Drawing(Episodes):
         ended = self.world.charter_end
         if ended and ended[0] == self.affiliate and self.day >= ended[1]:
             raise _Over
-        declined = not settled and not self.fated and self.chance(DECLINED)
+        declined = not settled and (self.fate("declined") is not None or (not self.fated and self.chance(DECLINED)))
         self.put(acts.Registered, self.day, self.affiliate, None if declined else self.day + 4 * DAY)
         if declined:
             return
@@ -168,11 +168,12 @@ class Drawing(Episodes):
         term, rules = self.term(), self.rules
         if term is None or not rules.advances or term.imported or term.cycle is None:
             return
+        self.room(600)
         final = [t.code for t in rules.final]
         tier = self.oracle.status(self.scheme, self.day)[1]
         left = (term.end - self.day).days if term.end else 0
         gaps = self.oracle.cycles[term.cycle].found.gaps
-        if tier == final[0] and len(final) > 1 and left > 420 and gaps and self.chance(ADVANCES * 1.6):
+        if tier == final[0] and len(final) > 1 and left > 600 and gaps and self.chance(ADVANCES * 1.6):
             self.day += self.days(20, 60)
             self.cycle("advancement", most=gaps)
 
@@ -193,14 +194,15 @@ class Drawing(Episodes):
             left = (term.end - self.day).days if term and term.end else 2000
             if term is None or self.over:
                 return
-            if left < 330 or name in ("extension", "leader") or (name in LAST and self.day < self.turn):
+            if left < 330 or name in IN_PASSING or (name in LAST and self.day < self.turn):
                 continue
             if getattr(self, f"_f_{name.partition('_')[0]}")(name):
                 self.fated.remove(name)
 
     def found(self, kind: str, most: int | None = None) -> Found:
         """What a review finds."""
-        share = {"initial": 0.5, "renewal": 0.65, "advancement": 0.8, "corrective": 0.6}[kind]
+        meant = "remanded" in self.fated and kind in ("advancement", "corrective")
+        share = 0.0 if meant or "reopened" in self.fated else {"initial": 0.5, "renewal": 0.65, "advancement": 0.8, "corrective": 0.6}[kind]
         gaps = 0 if self.chance(share) else self.draw.randint(1, min(8, most or 8))
         members = self.rules.taking("designated") is not None
         designated = min(gaps, self.draw.randint(0, 2)) if members else 0

@@ -39,6 +39,9 @@ class Episodes(ABC):
     def chance(self, share: float) -> bool: ...
 
     @abstractmethod
+    def fate(self, *names: str) -> str | None: ...
+
+    @abstractmethod
     def room(self, days: int) -> None: ...
 
     @abstractmethod
@@ -100,17 +103,20 @@ class Episodes(ABC):
         if not self.oracle.cycles[number].rules.statement:
             return
         on = self.day + self.days(1, 10)
-        late = self.days(3, 14) if self.chance(LATE) else self.days(20, 40) if self.chance(0.03) else timedelta()
+        late = self.days(3, 14) if self.chance(LATE) else timedelta()
+        if self.fate("late_receipt") or self.chance(0.02):
+            late = self.days(20, 40)
         self.put(acts.Received, on + late, number, on)
 
     def _verdict(self, number: int, found: Found) -> None:
         """The decision; now and then it is put off, with or without another look at the evidence."""
         day = self.day + self.days(1, 14)
         course = self.oracle.cycles[number]
-        if self.chance(PUT_OFF):
+        again = found.gaps > 0 and self.fate("reopened") is not None
+        if again or self.chance(PUT_OFF):
             self.put(acts.PutOff, day, number, day + 60 * DAY)
             day = self.day + self.days(20, 55)
-            if found.gaps and self.chance(0.6):
+            if again or (found.gaps and self.chance(0.5)):
                 self.put(acts.Reopened, self.day + 10 * DAY, number)
                 self._looked_again(number, found)
                 day = self.day + self.days(1, 5)
@@ -131,12 +137,13 @@ class Episodes(ABC):
             below or last.outcome == "denied"
         ):
             return
-        if not self.chance(APPEALED if below else 3 * APPEALED):
+        meant = self.fate("instead") if below else self.fate("remanded")
+        if not meant and not self.chance(APPEALED if below else 3 * APPEALED):
             return
         appeal = self._next_appeal()
         self.put(acts.Appealed, self.day + self.days(3, 25), appeal, cycle=number)
         outcomes = ["upheld", "overturned", "dismissed"] + (["remanded"] if last.outcome == "denied" else [])
-        outcome = self.draw.choice(outcomes)
+        outcome = {"instead": "overturned", "remanded": "remanded", None: self.draw.choice(outcomes)}[meant]
         tier = course.sought if outcome == "overturned" else None
         self.put(acts.AppealEnded, self.day + self.days(30, 70), appeal, outcome, tier)
         if outcome == "remanded":
@@ -230,7 +237,7 @@ class Episodes(ABC):
 
     def _f_corrective(self, name: str) -> bool:
         term = self.term()
-        if term is None or (term.end and (term.end - self.day).days < 420):
+        if term is None or (term.end and (term.end - self.day).days < 600):
             return False
         self.put(acts.Small, self.day + 5 * DAY, "inquiry", self.scheme)
         self.day += 20 * DAY

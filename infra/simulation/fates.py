@@ -6,6 +6,7 @@ from typing import NamedTuple
 from infra.simulation.world import World
 
 A_YEAR = {
+    "declined": 0.001,
     "renamed": 0.03,
     "leader": 0.05,
     "discontinued": 0.04,
@@ -28,6 +29,10 @@ A_YEAR = {
     "revocation_dismissed": 0.001,
     "dropped": 0.003,
     "undone": 0.001,
+    "reopened": 0.002,
+    "late_receipt": 0.002,
+    "remanded": 0.001,
+    "instead": 0.002,
 }
 """How often, a program and year."""
 AGAINST = (
@@ -37,6 +42,8 @@ AGAINST = (
 """These take a policy that knows acts against a tier."""
 LAST = ("merged", "moved_kept", "moved_ended", "discontinued", "relinquished")
 """After these a life goes another way; they come late."""
+IN_PASSING = ("extension", "leader", "declined", "reopened", "late_receipt", "remanded", "instead")
+"""These are met on the way through something else."""
 SETTLED = 5
 """Every fifth program is there from the start and stays: others merge into it."""
 
@@ -76,6 +83,7 @@ def fates(world: World, programs: int, years: int) -> dict[int, list[str]]:
     for name, rate in A_YEAR.items():
         eligible = [i for i in range(programs) if _can(world, i, name)]
         draw.shuffle(eligible)
+        eligible = [i for i in eligible if "declined" not in told.get(i, ())]
         eligible.sort(key=lambda i: len(told.get(i, ())))
         count = min(len(eligible), max(1, round(rate * programs * years)))
         for index in eligible[:count]:
@@ -88,6 +96,12 @@ def fates(world: World, programs: int, years: int) -> dict[int, list[str]]:
 def _can(world: World, index: int, name: str) -> bool:
     if name in AGAINST:
         return _adverse(world, index) and (name != "reduction" or _ranked(world, index))
+    if name in ("remanded", "instead"):
+        return _adverse(world, index) and _ranked(world, index)
+    if name == "late_receipt":
+        return world.rules(home_of(world, index).scheme, world.begin).statement
+    if name == "declined":
+        return index % SETTLED != 0
     if name == "extension":
         return _extending(world, index)
     return name not in LAST or index % SETTLED != 0

@@ -255,22 +255,52 @@ def envelope(fact: StoredFact) -> bytes:
     Flat, with sorted ASCII keys, text and integers only, so that a plain encoder gives the canonical bytes; a test
     holds it against the reference implementation.
     """
+    return enveloped(
+        (fact.actor_org, fact.actor_person, fact.actor_role),
+        str(fact.command_id),
+        None if fact.occurred_on is None else fact.occurred_on.isoformat(),
+        fact.position,
+        fact.provenance,
+        instant(fact.recorded_at),
+        fact.stream,
+        fact.topic,
+        fact.originator_version,
+        because=(fact.causation, fact.correlation, fact.on_behalf_of),
+    )
+
+
+def enveloped(
+    actor: tuple[str, str, str],
+    command_id: str,
+    occurred_on: str | None,
+    position: int,
+    provenance: str,
+    recorded_at: str,
+    stream: str,
+    type_: str,
+    version: int,
+    *,
+    because: tuple[str | None, str | None, str | None] = (None, None, None),
+) -> bytes:
+    """The same from single values: the actor as organisation, person and role, the days as text, and last what caused
+    it (causation, correlation, on whose behalf)."""
+    org, person, role = actor
     return _encode(
         _Envelope(
-            actor_org=fact.actor_org,
-            actor_person=fact.actor_person,
-            actor_role=fact.actor_role,
-            causation=fact.causation,
-            command_id=str(fact.command_id),
-            correlation=fact.correlation,
-            occurred_on=None if fact.occurred_on is None else fact.occurred_on.isoformat(),
-            on_behalf_of=fact.on_behalf_of,
-            position=fact.position,
-            provenance=fact.provenance,
-            recorded_at=instant(fact.recorded_at),
-            stream=fact.stream,
-            type=fact.topic,
-            version=fact.originator_version,
+            actor_org=org,
+            actor_person=person,
+            actor_role=role,
+            causation=because[0],
+            command_id=command_id,
+            correlation=because[1],
+            occurred_on=occurred_on,
+            on_behalf_of=because[2],
+            position=position,
+            provenance=provenance,
+            recorded_at=recorded_at,
+            stream=stream,
+            type=type_,
+            version=version,
         )
     )
 

@@ -183,7 +183,8 @@ class Episodes(ABC):
             for what in [r for r in rare if self.chance(0.06)]:
                 self.put(acts.Small, self.day + self.days(0, 4), what, self.scheme)
                 self.day += 14 * DAY
-            if term and term.rules and term.rules.check_in:
+            months = (self.day.month - term.start.month) % 12 if term else 6
+            if term and term.rules and term.rules.check_in and months in (11, 0, 1):
                 self.put(acts.Small, self.day + DAY, "check_in", self.scheme)
         self.day = max(self.day, upto)
 

@@ -5,6 +5,7 @@ small documents that stand for many practices. Ids and salts follow from the see
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from hashlib import blake2b
 from random import Random
 from typing import Final
@@ -56,13 +57,19 @@ def _papers(world: World, papers: Mapping[str, int]) -> Iterator[Drawn]:
             yield Drawn(document_id, program, content, salt, "application/pdf", f"Paper {number + 1}")
 
 
-def file_all(
-    vault: Vault, documents: DocumentStore, world: World, papers: Mapping[str, int], leads: Mapping[str, int]
-) -> int:
+@dataclass(frozen=True)
+class Shelves:
+    """Where words, people and documents go."""
+
+    vault: Vault
+    documents: DocumentStore
+
+
+def file_all(shelves: Shelves, world: World, papers: Mapping[str, int], leads: Mapping[str, int]) -> int:
     """File everything that the facts cite; how many people there are. KeyringError when it was filed before."""
-    vault.keep([_sealed(world.seed, number) for number in range(TEXTS)])
+    shelves.vault.keep([_sealed(world.seed, number) for number in range(TEXTS)])
     draw = Random(f"{world.seed}/people")
     people = {one: PersonRecord(name=names.person(draw), email="person@simulated.example") for one in _people(world, leads)}
-    vault.keep_people(people)
-    documents.adopt(_papers(world, papers))
+    shelves.vault.keep_people(people)
+    shelves.documents.adopt(_papers(world, papers))
     return len(people)

@@ -148,7 +148,7 @@ def answer(tale: Tale, number: int, item: Item, way: str) -> None:
     fits = standing is not None and standing.in_practice == "yes" and (standing.quality == 1) == (way == "low")
     if not fits or tale.chance(0.75):
         good: Quality = 1 if way == "low" else tale.pick((2, 3, 3, 4, 4, 5))
-        if way != "low" and tale.chance(0.6):
+        while way != "low" and tale.chance(0.55):
             first: Quality = tale.pick((2, 3, 4))
             rate(tale, number, item.id, Rating("yes", first))
         rate(tale, number, item.id, Rating("yes", good))
@@ -171,7 +171,7 @@ def evidence(tale: Tale, number: int, item: Item) -> None:
             lambda: RecordNarrative(cycle_id=cycle.cycle_id, item_id=item.id, text=words),
         )
     if item.evidence.kind == "document" and not cycle.links.get(item.id):
-        for document_id in sorted({tale.pick(tale.usable()) for _ in range(2)}):
+        for document_id in sorted({tale.pick(tale.usable()) for _ in range(3)}):
             _link(tale, number, document_id, item.id)
 
 

@@ -6,21 +6,22 @@ the envelope is cut where the position goes.
 
 import struct
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import date
+from functools import cache
 from hashlib import blake2b, sha256
 from pathlib import Path
-from typing import Any
-from uuid import UUID
 
 import msgspec
 
-from infra.ledger import occurred_on, provenance
+from domain.language import Event
+from infra.ledger import DAYS
 from infra.mapper import encode
-from infra.records import StoredFact, envelope
+from infra.records import enveloped, instant
 from infra.simulation.book import Told
 from infra.simulation.world import epoch
 
 POSITION = b'"position":'
+NULL = "\\N"
 EVENT_COLUMNS = (
     "position, commitment, recorded_at, version, occurred_on, command_id, stream, type, provenance, actor_person, "
     "actor_role, actor_org, salt, state"
@@ -56,53 +57,45 @@ class Sheet(msgspec.Struct, array_like=True):
         return self.at, self.life, self.number
 
 
-def _command_id(seed: int, life: int, number: int) -> UUID:
-    drawn = blake2b(f"{seed}/{life}/{number}".encode(), digest_size=16).digest()
-    return UUID(bytes=drawn, version=5)
+def _command_id(seed: int, life: int, number: int) -> str:
+    """A UUID that follows from the seed, with the version and variant of those made from names."""
+    h = blake2b(f"{seed}/{life}/{number}".encode(), digest_size=16).hexdigest()
+    return f"{h[:8]}-{h[8:12]}-5{h[13:16]}-a{h[17:20]}-{h[20:]}"
+
+
+@cache
+def _kind(event: type[Event]) -> tuple[str, str | None, bool]:
+    """Of a type of fact: its published name, its field with the day of the act, and whether it is imported."""
+    fields = event.__struct_fields__
+    return event.published_name(), next((d for d in DAYS if d in fields), None), "valid_from" in fields
 
 
 def sheet(seed: int, life: int, number: int, told: Told) -> Sheet:
     """The sheet of a told command. UnfitEvent when a fact may not be recorded."""
     command_id = _command_id(seed, life, number)
+    when, actor = instant(told.at), told.actor
+    who = actor.org, actor.person, str(actor.role)
     lines: list[Line] = []
     request = sha256(f"{told.command}\n{told.stream}\n".encode())
     for version, event in enumerate(told.events, told.first):
         state = encode(event)
         request.update(state)
-        fact = StoredFact(
-            originator_id=told.stream,
-            originator_version=version,
-            topic=event.published_name(),
-            state=state,
-            position=0,
-            recorded_at=told.at,
-            occurred_on=occurred_on(event),
-            provenance=provenance(event),
-            actor_person=told.actor.person,
-            actor_role=str(told.actor.role),
-            actor_org=told.actor.org,
-            on_behalf_of=None,
-            command_id=command_id,
-            causation=None,
-            correlation=None,
-            salt=blake2b(f"{seed}/{told.stream}/{version}".encode(), digest_size=16).digest(),
-            commitment=b"",
+        name, dated, imported = _kind(type(event))
+        day: date | None = getattr(event, dated) if dated else None
+        on = None if day is None else day.isoformat()
+        source = "imported" if imported else "native"
+        covered = enveloped(who, command_id, on, 0, source, when, told.stream, name, version)
+        head, mark, tail = covered.partition(POSITION)
+        salt = blake2b(f"{seed}/{told.stream}/{version}".encode(), digest_size=16).digest()
+        columns = (
+            f"{when}\t{version}\t{on or NULL}\t{command_id}\t{told.stream}\t{name}\t{source}\t"
+            f"{who[1]}\t{who[2]}\t{who[0]}\t\\\\x{salt.hex()}\t"
         )
-        lines.append(_line(fact))
+        lines.append(Line(head + mark, tail[1:], salt, columns.encode(), state))  # without the 0 of no position
     last = told.first + len(told.events) - 1
     row = f"{command_id}\t{told.stream}\t\\\\x{request.hexdigest()}\t{told.first}\t{last}\t"
     claims = [f"{c.kind}\t{c.value}\t{told.stream}\t".encode() for c in told.claims]
     return Sheet(epoch(told.at), life, number, row.encode(), claims, lines)
-
-
-def _line(fact: StoredFact) -> Line:
-    head, mark, tail = envelope(fact).partition(POSITION)
-    when = fact.recorded_at.astimezone(UTC).isoformat()
-    day = "\\N" if fact.occurred_on is None else fact.occurred_on.isoformat()
-    who = f"{fact.actor_person}\t{fact.actor_role}\t{fact.actor_org}"
-    what = f"{fact.command_id}\t{fact.stream}\t{fact.type}\t{fact.provenance}"
-    columns = f"{when}\t{fact.version}\t{day}\t{what}\t{who}\t\\\\x{fact.salt.hex()}\t"
-    return Line(head + mark, tail[1:], fact.salt, columns.encode(), fact.state)  # without the 0 of no position
 
 
 # --- runs -----------------------------------------------------------------------------------------------------------

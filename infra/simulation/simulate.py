@@ -12,19 +12,18 @@ from domain.language import Actor
 from domain.opening import LedgerOpened
 from domain.values import TextRef
 from infra.database import Database
-from infra.documents import DocumentStore
 from infra.recorder import LEDGER_STREAM, LedgerRecorder
 from infra.simulation import filing
 from infra.simulation.book import Told, drawn_id
 from infra.simulation.drawing import life
 from infra.simulation.fates import fates
+from infra.simulation.filing import Shelves
 from infra.simulation.lives import Batch, told
 from infra.simulation.loading import Loaded, load, refuse_used
 from infra.simulation.oracle import Oracle
 from infra.simulation.schemes import MOST_AFFILIATES
 from infra.simulation.sheets import Sheet, sheets_of
 from infra.simulation.world import LAST_DAY, World, artifacts, create
-from infra.vault import Vault
 
 FEWEST_AFFILIATES = 6
 Progress = Callable[[str, int, int], None]
@@ -57,14 +56,6 @@ class Simulated:
     people: int
 
 
-@dataclass(frozen=True)
-class Shelves:
-    """Where words, people and documents go."""
-
-    vault: Vault
-    documents: DocumentStore
-
-
 def program_ids(size: Size) -> tuple[str, ...]:
     """The ids of the programs, by their numbers."""
     return tuple(drawn_id(size.seed, "program", n) for n in range(size.programs))
@@ -93,7 +84,7 @@ def simulate(
         papers = {programs[i]: n for b in batches for i, n in b.papers.items()}
         leads = {programs[i]: n for b in batches for i, n in b.leads.items()}
         progress("filing documents", 0, 1)
-        people = filing.file_all(shelves.vault, shelves.documents, world, papers, leads)
+        people = filing.file_all(shelves, world, papers, leads)
         progress("filing documents", 1, 1)
         events = sum(b.events for b in batches) + len(world.told) + 1
         first = _first(world, origin)

@@ -7,7 +7,7 @@ from hashlib import blake2b
 from typing import Any, TypeVar
 
 from domain import Decided
-from domain.due import AnnounceDue, Due, dues
+from domain.due import AnnounceDue, Due, announcement, dues
 from domain.instrument.model import Instrument
 from domain.language import Actor, Command, Event, ProgramCommand, Refusal, Role
 from domain.policy.model import Policy
@@ -157,17 +157,27 @@ class Tale:
     def _announce(self, day: date) -> None:
         p = self.p
         bearing = (p.holdings, p.measures, p.notices, p.decisions, p.appeals, p.vouchers, p.announced)
-        running = tuple(c.plan.ends_on if c.plan and c.plan.running else c.phase for c in p.cycles.values())
-        if (*bearing, running) != self._bearing:
-            self._bearing, self._dues = (*bearing, running), dues(p)
+        plans = tuple((n.ends_on, n.ended, n.adopted, n.closed) for c in p.cycles.values() if (n := c.plan))
+        bearing = (*bearing, plans, tuple(c.phase for c in p.cycles.values()))
+        if bearing != self._bearing:
+            self._bearing, self._dues = bearing, dues(p)
         if not self._dues or self._dues[0].due_on > day:
             return
         for due in self._dues:
             if due.due_on > day:
                 break
             self.book.until(max(due.due_on, self.today))
+            self._announced(due)
+
+    def _announced(self, due: Due) -> None:
+        """One announcement; what it says is the rules' own, also where they are not asked whether it is due."""
+        if not self.direct:
             command = AnnounceDue(kind=due.kind, about=due.about, due_on=due.due_on)
-            self.book.ask(CLOCK, self.program, command, STANDING[CLOCK])
+            self.book.do(CLOCK, self.program, command, STANDING[CLOCK])
+            return
+        home = self.book.shelf.affiliate(self.affiliate)
+        event = announcement(self.p, due, due.zone or (home.timezone if home else ""))
+        self.book.note(Actor(CLOCK, Role.CLOCK, "service"), f"program:{self.program}", "AnnounceDue", event)
 
     # --- papers -----------------------------------------------------------------------------------------------------
 

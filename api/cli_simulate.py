@@ -35,7 +35,12 @@ class _Bars:
     def __init__(self) -> None:
         words = TextColumn("{task.description}")
         self._bars = Progress(
-            words, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=Console(stderr=True), transient=True
+            words,
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            transient=True,
         )
         self._began, self._tasks = monotonic(), dict[str, Any]()
 

@@ -233,10 +233,10 @@ class DocumentStore:
             rows.append((*about, "unscanned"))
         self._keyring.keep_all(keys)
         columns = "id, program, fingerprint, digest, bytes, media_type, title, scan"
-        with self._pool.connection() as connection, connection.cursor() as cursor:
-            with cursor.copy(f"COPY vault.documents ({columns}) FROM STDIN") as copy:
-                for row in rows:
-                    copy.write_row(row)
+        statement = f"COPY vault.documents ({columns}) FROM STDIN"
+        with self._pool.connection() as connection, connection.cursor().copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
 
     def _known(self, program: str, fingerprint: bytes, received: Received) -> Received | None:
         with self._pool.connection() as connection:

@@ -21,7 +21,7 @@ PANEL = ("panel0", "panel1", "panel2")
 def extended(tale: Tale, act: acts.Extended) -> None:
     """The term is prolonged for a disaster."""
     tale.until(act.day)
-    told = {"until": act.until, "ground": "disaster", "evidence": tale.book.words()}
+    told: Any = {"until": act.until, "ground": "disaster", "evidence": tale.book.words()}
     tale.by("judge", ExtendStatus(scheme=act.scheme, **told))
 
 
@@ -35,7 +35,7 @@ def warned(tale: Tale, act: acts.Warned) -> None:
         return
     tale.until(act.day)
     meant: Any = {"action": act.action, "tier": act.to, "reply_by": act.reply_by}
-    why = {"grounds": ("practice_not_maintained",), "explanation": tale.book.words()}
+    why: Any = {"grounds": ("practice_not_maintained",), "explanation": tale.book.words()}
     issued = tale.by("administrator", IssueNoticeOfIntent(scheme=act.scheme, **meant, **why))
     if act.answer == "reply":
         tale.until(tale.today + 9 * DAY)
@@ -76,8 +76,8 @@ def undone(tale: Tale, act: acts.Undone) -> None:
         if last:
             tale.by("judge", ConfirmDecisionChange(proposal_id=proposed.proposal_id))
         else:
-            declined = {"proposal_id": proposed.proposal_id, "reason": tale.book.words()}
-            tale.by("judge", DeclineDecisionChange(**declined))  # pyright: ignore[reportArgumentType]
+            declined: Any = {"proposal_id": proposed.proposal_id, "reason": tale.book.words()}
+            tale.by("judge", DeclineDecisionChange(**declined))
 
 
 def corrected(tale: Tale, act: acts.Corrected) -> None:

@@ -49,7 +49,7 @@ def asked(tale: Tale, act: acts.Asked) -> None:
     tale.until(act.day)
     scheme = act.rules.scheme
     if act.kind == "corrective":
-        told = {"due_on": add(tale.today, "P6M"), "reason": tale.book.words()}
+        told: Any = {"due_on": add(tale.today, "P6M"), "reason": tale.book.words()}
         event = tale.by("administrator", OrderCorrectiveCycle(scheme=scheme, ground="inquiry", **told))
     else:
         said: Any = {"kind": act.kind, "tier_sought": act.sought, "readiness_reviewed": True}
@@ -60,7 +60,11 @@ def asked(tale: Tale, act: acts.Asked) -> None:
 def opened(tale: Tale, act: acts.Opened) -> None:
     """Gate after gate, then access."""
     cycle = tale.cycle(act.cycle)
-    policy = tale.policy(tale.book.shelf.scheme(act.rules.scheme).in_force(act.day))  # pyright: ignore[reportOptionalMemberAccess, reportArgumentType]
+    scheme = tale.book.shelf.scheme(act.rules.scheme)
+    ref = scheme.in_force(act.day) if scheme else None
+    if ref is None:
+        raise Untold(f"{act.rules.scheme} has no policy on {act.day}")
+    policy = tale.policy(ref)
     for gate in gates_of(policy, cycle.kind):
         if gates_met(tale.p, tale.cycle(act.cycle), (gate,))[gate]:
             continue
@@ -108,7 +112,7 @@ def _agree(tale: Tale, act: acts.Opened) -> None:
     agreed: Any = {"ta_id": ta_id, "covers": drafted.covers, "consent": True, "intent": True}
     if tale.chance(0.1):
         witnessed: Any = {"method": "spoken_witnessed", "witness": tale.who("second"), "signed_on": tale.today}
-        code = {"form_code": drafted.covers[:12], "signatory": tale.who("lead")}
+        code: Any = {"form_code": drafted.covers[:12], "signatory": tale.who("lead")}
         tale.by("administrator", RecordPaperMouSignature(ta_id=ta_id, party="program", **witnessed, **code))
     else:
         tale.by("lead", SignMou(party="program", **agreed))
@@ -143,7 +147,7 @@ def received(tale: Tale, act: acts.Received) -> None:
     file_papers(tale, 1)
     scan = tale.usable()[-1]
     paper: Any = {"method": "ink_scan", "form_code": statement.covers[:12], "scan_document_id": scan}
-    signed = {"signatory": tale.who("director"), "signed_on": act.on}
+    signed: Any = {"signatory": tale.who("director"), "signed_on": act.on}
     tale.by("administrator", RecordPaperStatement(cycle_id=cycle_id, **paper, **signed))
     if late <= 14:
         tale.by("administrator", ReceiveStatement(cycle_id=cycle_id, received_on=act.on))
@@ -178,7 +182,7 @@ def put_off(tale: Tale, act: acts.PutOff) -> None:
     """The decision is put off."""
     tale.until(act.day)
     decider_named(tale, act.cycle)
-    told = {"tier": _open_tiers(tale, act.cycle)[0], "until": act.until, "reason": tale.book.words()}
+    told: Any = {"tier": _open_tiers(tale, act.cycle)[0], "until": act.until, "reason": tale.book.words()}
     tale.by("decider", DeferDecision(cycle_id=tale.cycles[act.cycle], **told))
 
 

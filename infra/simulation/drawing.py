@@ -1,6 +1,7 @@
 """Drawing: a life is drawn act by act from the seed. What stands on a day is asked of the oracle, never of the rules."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import date, timedelta
 from random import Random
 from typing import Any
@@ -20,10 +21,8 @@ DECLINED, IMPORTED, ADVANCES = 0.02, 0.30, 0.25
 def life(world: World, index: int, program: str, fated: Sequence[str]) -> Life:
     """The life of the program of that number."""
     drawing = Drawing(world, index, list(fated))
-    try:
+    with suppress(_Over):
         drawing.run()
-    except _Over:
-        pass
     return Life(index, program, tuple(drawing.drawn))
 
 
@@ -202,7 +201,11 @@ class Drawing(Episodes):
     def found(self, kind: str, most: int | None = None) -> Found:
         """What a review finds."""
         meant = "remanded" in self.fated and kind in ("advancement", "corrective")
-        share = 0.0 if meant or "reopened" in self.fated else {"initial": 0.5, "renewal": 0.65, "advancement": 0.8, "corrective": 0.6}[kind]
+        share = (
+            0.0
+            if meant or "reopened" in self.fated
+            else {"initial": 0.5, "renewal": 0.65, "advancement": 0.8, "corrective": 0.6}[kind]
+        )
         gaps = 0 if self.chance(share) else self.draw.randint(1, min(8, most or 8))
         members = self.rules.taking("designated") is not None
         designated = min(gaps, self.draw.randint(0, 2)) if members else 0

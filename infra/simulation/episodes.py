@@ -133,8 +133,10 @@ class Episodes(ABC):
         course = self.oracle.cycles[number]
         last = self.oracle.decisions[-1]
         below = last.outcome == "granted" and last.tier != course.sought
-        if not course.rules.adverse or last.outcome not in ("granted", "denied") or not (
-            below or last.outcome == "denied"
+        if (
+            not course.rules.adverse
+            or last.outcome not in ("granted", "denied")
+            or not (below or last.outcome == "denied")
         ):
             return
         meant = self.fate("instead") if below else self.fate("remanded")

@@ -69,7 +69,9 @@ def file_all(shelves: Shelves, world: World, papers: Mapping[str, int], leads: M
     """File everything that the facts cite; how many people there are. KeyringError when it was filed before."""
     shelves.vault.keep([_sealed(world.seed, number) for number in range(TEXTS)])
     draw = Random(f"{world.seed}/people")
-    people = {one: PersonRecord(name=names.person(draw), email="person@simulated.example") for one in _people(world, leads)}
+    people = {
+        one: PersonRecord(name=names.person(draw), email="person@simulated.example") for one in _people(world, leads)
+    }
     shelves.vault.keep_people(people)
     shelves.documents.adopt(_papers(world, papers))
     return len(people)

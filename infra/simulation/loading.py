@@ -66,7 +66,8 @@ def load(database: Database, first: Iterable[Sheet], runs: Iterable[Path], progr
                 for block in pages.blocks(everything):
                     copy.write(block)
                     progress(pages.position)
-            for statement, file in ((_COMMANDS, commands), (_CLAIMS, claims)):
+            put_aside: tuple[tuple[LiteralString, IO[bytes]], ...] = ((_COMMANDS, commands), (_CLAIMS, claims))
+            for statement, file in put_aside:
                 file.seek(0)
                 with cursor.copy(statement) as copy:
                     while part := file.read(1 << 18):

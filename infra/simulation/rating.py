@@ -100,8 +100,8 @@ def file_papers(tale: Tale, count: int) -> None:
     for _ in range(count):
         document_id = tale.file_paper()
         paper = tale.book.papers[document_id]
-        told = {"digest": paper.digest, "bytes": paper.bytes, "media_type": paper.media_type}
-        uploaded = DocumentUploaded(document_id=document_id, **told)  # pyright: ignore[reportArgumentType]
+        told: Any = {"digest": paper.digest, "bytes": paper.bytes, "media_type": paper.media_type}
+        uploaded = DocumentUploaded(document_id=document_id, **told)
         asked = UploadDocument(document_id=document_id)
         tale.mass("staff", PROGRAM, "UploadDocument", (uploaded,), lambda asked=asked: asked)
         scanned = DocumentScanned(document_id=document_id, verdict="clean")
@@ -220,8 +220,8 @@ def _exchanged(tale: Tale, number: int) -> None:
     settled = {d for i, ids in cycle.links.items() if i in cycle.carried for d in ids}
     cited = sorted({d for ids in cycle.links.values() for d in ids} - settled)
     if cited:
-        said = {"by_document_id": new, "reason": tale.book.words()}
-        tale.by("staff", ReplaceDocument(cycle_id=cycle.cycle_id, document_id=tale.pick(cited), **said))  # pyright: ignore[reportArgumentType]
+        said: Any = {"by_document_id": new, "reason": tale.book.words()}
+        tale.by("staff", ReplaceDocument(cycle_id=cycle.cycle_id, document_id=tale.pick(cited), **said))
     tale.by("staff", WithdrawDocument(document_id=spare, reason=tale.book.words()))
 
 
@@ -231,7 +231,11 @@ def _returned(tale: Tale, number: int, aimed: Aim, items: Sequence[Item]) -> Non
     tale.by("lead", SubmitAssessment(cycle_id=cycle_id))
     tale.book.until(tale.today + 3 * DAY)
     back = [i for i in items if i.id not in aimed.ways][:2] or list(items[:1])
-    told = {"item_ids": tuple(i.id for i in back), "respond_by": tale.today + 30 * DAY, "reason": tale.book.words()}
+    told: Any = {
+        "item_ids": tuple(i.id for i in back),
+        "respond_by": tale.today + 30 * DAY,
+        "reason": tale.book.words(),
+    }
     tale.by("administrator", ReturnAssessment(cycle_id=cycle_id, **told))
     tale.book.until(tale.today + 5 * DAY)
     assert tale.cycle(number).phase is Phase.OPEN

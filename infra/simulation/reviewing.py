@@ -12,7 +12,7 @@ from domain.determination import (
     gaps,
 )
 from domain.impartiality import AssignReviewer, DeclareConflict, RecuseReviewer
-from domain.language import Role
+from domain.language import Actor, Role
 from domain.outsiders import EndCaseAccess, GrantCaseAccess
 from domain.plan import AdoptPlan, DraftPlan, DropGoal, ProposePlan, SetGoal
 from domain.review import (
@@ -91,9 +91,9 @@ def _visited(tale: Tale, number: int, reviewer: str, act: Reviewed) -> None:
     tale.until(min(on, act.day))
     held: dict[str, Any] = {"mode": "onsite"}
     if act.trouble == "remote":
-        held = {"mode": "remote", "exception": tale.book.words()}
+        held: Any = {"mode": "remote", "exception": tale.book.words()}
     roles = ("executive_director", "program_lead", "program_staff")
-    told = {"held_on": tale.today, "attendee_roles": roles}
+    told: Any = {"held_on": tale.today, "attendee_roles": roles}
     _by(tale, reviewer, RecordSiteReview(cycle_id=cycle_id, **told, **held))
 
 
@@ -150,8 +150,6 @@ def determine(
 def ruled(tale: Tale, reviewer: str, name: str, event: Any, command: Any) -> None:
     """A ruling by the reviewer at hand, noted or asked for."""
     if tale.direct:
-        from domain.language import Actor
-
         org = tale.affiliate if reviewer != tale.who("reviewer") and reviewer != tale.who("successor") else tale.charge
         tale.book.note(Actor(reviewer, REVIEWER, org), f"program:{tale.program}", name, event)
     else:
@@ -204,7 +202,7 @@ def _findings(tale: Tale, number: int, reviewer: str, act: Reviewed) -> None:
     known = tale.policy(cycle.access.policy).evaluator_findings if cycle.access else ()
     for finding in known if act.found.identified else ():
         if finding not in cycle.review.findings:
-            told = {"finding": finding, "reason": tale.book.words()}
+            told: Any = {"finding": finding, "reason": tale.book.words()}
             _by(tale, reviewer, RecordEvaluatorFinding(cycle_id=cycle.cycle_id, **told))
 
 
@@ -231,11 +229,11 @@ def _goals(tale: Tale, number: int, start: Any, ends: Any) -> None:
     cycle = tale.cycle(number)
     plan = cycle.plan
     known = dict(plan.goals) if plan else {}
-    told = {"start_on": start, "owner_role": "program_lead"}
+    told: Any = {"start_on": start, "owner_role": "program_lead"}
     for goal_id, goal in known.items():  # of an earlier agreement: dated anew
-        again = {"item_ids": goal.item_ids, "baseline": goal.baseline, "target": goal.target}
+        again: Any = {"item_ids": goal.item_ids, "baseline": goal.baseline, "target": goal.target}
         due = start + (ends - start) * 3 // 4
-        words = {"actions": tale.book.words(), "due_on": due}
+        words: Any = {"actions": tale.book.words(), "due_on": due}
         tale.by("staff", SetGoal(cycle_id=cycle.cycle_id, goal_id=goal_id, **told, **again, **words))
     covered = {i for g in known.values() for i in g.item_ids}
     missing = [(i, 0, 2) for i in gaps(cycle, tale.instrument(number)) if i not in covered]
@@ -244,7 +242,7 @@ def _goals(tale: Tale, number: int, start: Any, ends: Any) -> None:
     better = [(tale.pick(others), 3, 5) for _ in range(wanted) if others]
     for item_id, baseline, target in [*missing, *better]:
         due = start + (ends - start) * (5 + int(tale.book.draw.random() * 5)) // 10
-        goal = {"item_ids": (item_id,), "baseline": baseline, "target": target, "due_on": due}
+        goal: Any = {"item_ids": (item_id,), "baseline": baseline, "target": target, "due_on": due}
         tale.by("staff", SetGoal(cycle_id=cycle.cycle_id, actions=tale.book.words(), **told, **goal))
     if better and tale.chance(0.2):
         goals = tale.cycle(number).plan
@@ -258,7 +256,7 @@ def _summed_up(tale: Tale, number: int, reviewer: str, act: Reviewed) -> None:
     days = tale.policy(cycle.access.policy).review.reply_days if cycle.access else 0
     if not days or cycle.review.summary:
         return
-    told = {"summary": tale.book.words(), "strengths": ("A1",)}
+    told: Any = {"summary": tale.book.words(), "strengths": ("A1",)}
     _by(tale, reviewer, IssueReviewSummary(cycle_id=cycle.cycle_id, **told))
     tale.until(min(tale.today + 5 * DAY, act.day))
     tale.by("lead", RecordProgramResponse(cycle_id=cycle.cycle_id, response=tale.book.words()))

@@ -19,10 +19,7 @@ from infra.simulation.oracle import later
 LONG_AGO = date(2012, 1, 1)
 MOST_AFFILIATES = 24
 ZONES = ("America/New_York", "America/Chicago", "America/Denver", "America/Los_Angeles")
-PLACES = (
-    "AL AK AZ AR CA CO CT FL GA HI ID IN IA KS KY LA ME MD MI MS MO MT NE NV NH NM NY NC ND OH OK OR RI SC SD TN TX UT "
-    "VT VA WA WV WI WY"
-).split()  # fmt: skip
+PLACES = ["AL", "AK", "AZ", "AR", "CA", "CO", "CT", "FL", "GA", "HI", "ID", "IN", "IA", "KS", "KY", "LA", "ME", "MD", "MI", "MS", "MO", "MT", "NE", "NV", "NH", "NM", "NY", "NC", "ND", "OH", "OK", "OR", "RI", "SC", "SD", "TN", "TX", "UT", "VT", "VA", "WA", "WV", "WI", "WY"]  # fmt: skip
 _TWO = (Tier("dedicated", "plan"), Tier("expert", "all"))
 _STARS = (Tier("silver_star", "plan"), Tier("gold_star", "all"))
 _FOUND = (Tier("quality_mentoring_program", "finding"),)
@@ -63,11 +60,11 @@ class Shown:
 
 def _shipped_rules(begin: date) -> Iterator[tuple[str, Rules]]:
     first = Rules("mn-qp", "1", "mn", LONG_AGO, _TWO)
-    second = {"version": "2", "reply_days": 14, "extension_days": 90, "adverse": _FIRM, "check_in": True}
+    second: Any = {"version": "2", "reply_days": 14, "extension_days": 90, "adverse": _FIRM, "check_in": True}
     yield "MN-QP@1", first
     yield "MN-QP@2", replace(first, since=later(begin, 18), **second)
     yield "IL-STAR@1", Rules("il-star", "1", "il", LONG_AGO, _STARS)
-    open_ended = {"statement": False, "from_receipt": False}
+    open_ended: Any = {"statement": False, "from_receipt": False}
     yield "IR-QMP@1", Rules("ir-qmp", "1", "ir", LONG_AGO, _FOUND, advances=False, **open_ended)
     member = Rules("mmp-qbm", "2012.1", "mmp", LONG_AGO, _MEMBERS, ("QBM-SELF", "1"), years=None, anchored=False)
     member = replace(member, **open_ended)
@@ -90,9 +87,9 @@ def reworded(instrument: Instrument) -> Instrument:
 def _variant(number: int, body: Body, version: int, since: date, second: bool) -> tuple[dict[str, Any], Rules]:
     """A version of an invented affiliate's policy; number and version decide what is peculiar about it."""
     scheme = f"{body.code}-q"
-    known = {"policy": scheme.upper(), "version": str(version), "affiliate": body.code, "timezone": body.zone}
+    known: Any = {"policy": scheme.upper(), "version": str(version), "affiliate": body.code, "timezone": body.zone}
     document: dict[str, Any] = {**known, "title": f"Quality Partners of the {body.name}"}
-    told = {"scheme": scheme, "version": str(version), "affiliate": body.code, "since": since}
+    told: Any = {"scheme": scheme, "version": str(version), "affiliate": body.code, "since": since}
     if number % 5 == 4:
         hold = 4 if version % 2 else None
         document["extends"] = "MMP-QBM@2012.1" if hold else "MMP-QBM@2014.1"

@@ -95,7 +95,8 @@ def simulate(
 def _first(world: World, origin: str) -> Iterator[Sheet]:
     """The opening of the ledger, then the world."""
     morning = datetime.combine(world.begin - timedelta(days=4), time(12), UTC)
-    system: Any = Actor("system", "system", "system")  # pyright: ignore[reportArgumentType]
+    role: Any = "system"  # the ledger itself acts in no part of the rules
+    system = Actor("system", role, "system")
     opened = Told(morning, LEDGER_STREAM, "OpenLedger", system, 1, (LedgerOpened(clock="simulated", origin=origin),))
     yield from sheets_of(world.seed, -2, [opened])
     yield from sheets_of(world.seed, -1, world.told)
@@ -128,7 +129,9 @@ def write_answers(path: Path, size: Size, progress: Progress) -> int:
     begin = world_of(size).begin
     with path.open("w", encoding="utf-8") as file:
         for n, (program, oracle) in enumerate(oracles(size), 1):
-            decisions = [{k: str(v) if isinstance(v, date) else v for k, v in asdict(d).items()} for d in oracle.decisions]
+            decisions = [
+                {k: str(v) if isinstance(v, date) else v for k, v in asdict(d).items()} for d in oracle.decisions
+            ]
             answer = {"program": program, "status": list(spans(oracle, begin)), "decisions": decisions}
             file.write(json.dumps(answer) + "\n")
             progress("writing answers", n, size.programs)

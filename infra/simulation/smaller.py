@@ -83,8 +83,8 @@ def _change(tale: Tale, act: acts.Small) -> None:
 
 def _check_in(tale: Tale, act: acts.Small) -> None:
     for day in anniversaries(tale.p, act.scheme, tale.today, tale.today + 30 * DAY)[-1:]:
-        told = {"scheme": act.scheme, "anniversary": day, "narrative": tale.book.words()}
-        tale.maybe("lead", RecordAnnualCheckIn(**told))  # pyright: ignore[reportArgumentType]
+        told: Any = {"scheme": act.scheme, "anniversary": day, "narrative": tale.book.words()}
+        tale.maybe("lead", RecordAnnualCheckIn(**told))
 
 
 def _inquiry(tale: Tale, act: acts.Small) -> None:
@@ -128,7 +128,7 @@ def _plan_closed(tale: Tale, act: acts.Small) -> None:
     if cycle.plan is None or not cycle.plan.running or cycle.plan.ends_on is None:
         return
     if tale.chance(0.2):
-        longer = {"ends_on": add(cycle.plan.ends_on, "P2M"), "reason": tale.book.words()}
+        longer: Any = {"ends_on": add(cycle.plan.ends_on, "P2M"), "reason": tale.book.words()}
         tale.by("administrator", ExtendPlan(cycle_id=cycle.cycle_id, **longer))
     outcome: Any = {"outcome": "partly", "reason": tale.book.words()}
     tale.by("administrator", ClosePlan(cycle_id=cycle.cycle_id, **outcome))

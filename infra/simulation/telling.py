@@ -12,6 +12,7 @@ from domain.membership import (
     WithdrawMembershipApplication,
 )
 from domain.status import ImportHistoricalStatus
+from domain.values import Rating
 from infra.simulation import acts, afterwards, deciding, names
 from infra.simulation.acts import Life
 from infra.simulation.book import Book
@@ -20,7 +21,6 @@ from infra.simulation.reviewing import reviewed
 from infra.simulation.smaller import small
 from infra.simulation.tale import DAY, Tale
 from infra.simulation.world import OPERATOR, World
-from domain.values import Rating
 
 FORMER = "The affiliate's register on paper"
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from domain.affiliate import (
@@ -136,7 +137,7 @@ class _Teller:
         """What there is before the first program."""
         self.book.until(self.world.begin - 3 * DAY)
         national = person(self.world.seed, "national", "administrator")
-        body = {"name": "National Mentoring Body (simulated)", "timezone": "America/New_York"}
+        body: Any = {"name": "National Mentoring Body (simulated)", "timezone": "America/New_York"}
         self.do(
             OPERATOR,
             "national",
@@ -159,7 +160,7 @@ class _Teller:
     def _charter(self, number: int, body: Body) -> None:
         seed = self.world.seed
         admin = person(seed, body.code, "administrator")
-        told = {"name": body.name, "timezone": body.zone, "jurisdictions": body.places}
+        told: Any = {"name": body.name, "timezone": body.zone, "jurisdictions": body.places}
         confirmed = number == NATIONAL_CONFIRMS
         self.do(OPERATOR, body.code, CharterAffiliate(administrator=admin, policies_need_national=confirmed, **told))
         for part, roles in PARTS.items():
@@ -175,7 +176,7 @@ class _Teller:
 
     def _policy(self, version: Version) -> None:
         rules = version.rules
-        given = {"policy_version": rules.version, "sha256": version.sha256, "effective_from": rules.since}
+        given: Any = {"policy_version": rules.version, "sha256": version.sha256, "effective_from": rules.since}
         body = self.world.body(NATIONAL_CONFIRMS)
         if body and rules.affiliate == body.code:
             admin = person(self.world.seed, body.code, "administrator")
@@ -190,12 +191,11 @@ class _Teller:
     def run(self, programs: Sequence[str]) -> None:
         """Everything later, in the order of its days."""
         plan: list[tuple[date, int, Any]] = []
-        for version in self.versions:
-            if version.rules.since > LONG_AGO:
-                plan.append((version.rules.since - 20 * DAY, 1, lambda v=version: self._policy(v)))
-        for instrument in self.world.shown.instruments:
-            if instrument.version != "1":
-                plan.append((self.world.shown.second_instrument - 30 * DAY, 0, lambda i=instrument: self._instrument(i)))
+        later_on = [v for v in self.versions if v.rules.since > LONG_AGO]
+        plan += [(v.rules.since - 20 * DAY, 1, partial(self._policy, v)) for v in later_on]
+        second = self.world.shown.second_instrument - 30 * DAY
+        reworded = [i for i in self.world.shown.instruments if i.version != "1"]
+        plan += [(second, 0, partial(self._instrument, i)) for i in reworded]
         for n, body in enumerate(self.bodies):
             plan += self._year_by_year(n, body, programs)
         ended = self.world.charter_end
@@ -250,7 +250,7 @@ class _Teller:
             self.do(admin, code, CloseBenefit(scheme="mn-qp", code="funding_access"))
 
     def _interest(self, n: int, code: str, admin: str, program: str) -> None:
-        known = {"person": person(self.world.seed, code, "chair"), "program_id": program, "since": self.book.today}
+        known: Any = {"person": person(self.world.seed, code, "chair"), "program_id": program, "since": self.book.today}
         entered: Any = self.do(admin, code, RegisterInterest(nature="board_seat", note=self.book.words(), **known))
         if n % 2:
             self.do(admin, code, EndInterest(interest_id=entered.interest_id, ended_on=self.book.today))

@@ -76,6 +76,8 @@ def simulated(
     size, began = Size(programs, years, seed), monotonic()
     with plain_errors():
         try:
+            if oracle is not None:
+                oracle.touch()  # said before anything is loaded
             with open_empty(settings()) as (database, vault, documents), _Bars() as progress:
                 shelves, several = Shelves(vault, documents), workers or os.cpu_count() or 1
                 told = simulate(database, shelves, size, ORIGIN, workers=several, progress=progress)

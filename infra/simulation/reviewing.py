@@ -89,9 +89,8 @@ def _visited(tale: Tale, number: int, reviewer: str, act: Reviewed) -> None:
     if act.trouble != "remote":
         _by(tale, reviewer, ScheduleSiteReview(cycle_id=cycle_id, on=on, mode="onsite"))
     tale.until(min(on, act.day))
-    held: dict[str, Any] = {"mode": "onsite"}
-    if act.trouble == "remote":
-        held: Any = {"mode": "remote", "exception": tale.book.words()}
+    remote = act.trouble == "remote"
+    held: Any = {"mode": "remote", "exception": tale.book.words()} if remote else {"mode": "onsite"}
     roles = ("executive_director", "program_lead", "program_staff")
     told: Any = {"held_on": tale.today, "attendee_roles": roles}
     _by(tale, reviewer, RecordSiteReview(cycle_id=cycle_id, **told, **held))

@@ -29,7 +29,6 @@ from domain.notice import ArchivePublicNotice
 from domain.offers import catalogue
 from domain.progress import ClosePlan, ExtendPlan, ReportGoalProgress, VerifyGoal
 from domain.report import EndShare
-from domain.status import standing
 from domain.support import LogSupportContact
 from domain.surveillance import AssessChange, RecordAnnualCheckIn, ReportSubstantiveChange, anniversaries
 from domain.term import add
@@ -207,8 +206,3 @@ def small(tale: Tale, act: acts.Small) -> None:
     """One of the small things, on its day."""
     tale.until(act.day)
     SMALL[act.what](tale, act)
-
-
-def held(tale: Tale, scheme: str) -> bool:
-    """Whether a tier is held now."""
-    return standing(tale.p, scheme, tale.today).held is not None

@@ -27,7 +27,7 @@ unexport PYTHONHOME
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test soak check lint types contracts house format coverage mutants requirements clean
+.PHONY: help demo serve test soak faults check lint types contracts house format coverage mutants requirements clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -43,6 +43,9 @@ test: $(STAMP) ## all tests but the long ones
 
 soak: $(STAMP) ## the long tests; random lives: NQMS_WALKS=300000 or NQMS_WALK_MINUTES=60, from NQMS_FIRST_SEED=1000
 	$(RUN) pytest -m soak $(ARGS)
+
+faults: $(STAMP) ## breaks processes, connections and databases on purpose; long: NQMS_FAULT_EVENTS=1000000 NQMS_FAULT_KILLS=200
+	$(RUN) pytest -m faults $(ARGS)
 
 check: lint types contracts house ## everything that reads the code without running it
 

@@ -1,10 +1,11 @@
 """What follows a decision, for those entitled: appeals of a program and across programs, and the plan's progress."""
 
 from datetime import date
-from typing import Annotated, Any
+from enum import StrEnum
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from api.asked import AsKnown, AsOf, AtLeast, Cursor, Limit, known_position, waited
 from api.commands import Subject
@@ -23,7 +24,17 @@ from infra.wiring import Service
 
 routes = APIRouter(tags=["programs"])
 PROBLEMS = responses(401, 403, 404, 422, 503)
-STATES = "^(filed|admitted|panel_named|decided|dismissed|withdrawn)$"
+
+
+class AppealState(StrEnum):
+    """How far an appeal has come."""
+
+    FILED = "filed"
+    ADMITTED = "admitted"
+    PANEL_NAMED = "panel_named"
+    DECIDED = "decided"
+    DISMISSED = "dismissed"
+    WITHDRAWN = "withdrawn"
 
 
 def today_of(service: Service, program: Program) -> date:
@@ -39,8 +50,9 @@ def appeals_of(program: Program, history: list[Recorded]) -> list[dict[str, Any]
         about = [r.event for r in history if getattr(r.event, "appeal_id", None) == appeal_id]
         filed = next(e for e in about if isinstance(e, AppealFiled))
         end = next((e for e in about if isinstance(e, AppealDecided | AppealDismissed | AppealWithdrawn)), None)
+        known = {name: value for name, value in plain(appeal).items() if name != "filed"}
         asked = {"grounds": list(filed.grounds), "stays": filed.stays, "statement": str(filed.statement)}
-        told.append({"appeal_id": appeal_id, **plain(appeal), **asked, **_ended(end)})
+        told.append({"appeal_id": appeal_id, **known, **asked, **_ended(end)})
     return told
 
 
@@ -84,7 +96,7 @@ def appeals(
     request: Request,
     asking: Asking,
     affiliate: Word = None,
-    state: Annotated[str | None, Query(pattern=STATES)] = None,
+    state: AppealState | None = None,
     cursor: Cursor = None,
     limit: Limit = 50,
     at_least: AtLeast = None,
@@ -143,4 +155,8 @@ def program_plan(
     program, _ = read_program(request, id, asking, known_position(service, as_known))
     day = as_of or today_of(service, program)
     response.headers["Cache-Control"] = "private, no-cache"
-    return {"as_of": day.isoformat(), "plans": Disclosure(service.vault).reveal(plans_of(program, day))}
+    disclosure, told = Disclosure(service.vault), plans_of(program, day)
+    actions = iter(disclosure.told([goal["actions"] for plan in told for goal in plan["goals"]]))
+    plans = [{**plan, "goals": [{**goal, "actions": next(actions)} for goal in plan["goals"]]} for plan in told]
+    people = {goal["reported_by"] for plan in told for goal in plan["goals"]} - {None}
+    return {"as_of": day.isoformat(), "plans": plans, "names": disclosure.names(people)}

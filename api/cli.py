@@ -179,9 +179,11 @@ def clock(
         if once:
             service.projector.catch_up()
             ticked = Clock(service.ledger, service.reading).tick()
+            told = service.reading.states(sorted({program for _, _, program in ticked.announced}))
             for day, kind, program in ticked.announced:
-                say(f"{day}  {kind.replace('_', ' ')}  {program}")
-            say(f"{ticked.days} days recorded, {len(ticked.announced)} announcements")
+                name = told[program].listing.display_name if program in told else program
+                say(f"{day}  {kind.replace('_', ' ')}  {name}")
+            say(f"Days recorded: {ticked.days}. Announcements: {len(ticked.announced)}.")
             return
         say("nqms announces what comes due (stop with Ctrl-C)")
         run(service, stopping)

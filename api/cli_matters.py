@@ -1,6 +1,6 @@
 """Verbs about what is open and what follows from a tier: worklist, plan, entitlements, appeals, interests, notices."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Any
 
@@ -15,7 +15,7 @@ from api.disclosure import Disclosure
 from api.entitlements import entitled_to
 from api.notices import told as noticed
 from api.plain import plain
-from domain.language import Role
+from domain.language import ROLE_WORDS, Role
 from domain.program import Program
 from infra.matters import Chosen
 from infra.wiring import Service
@@ -23,9 +23,23 @@ from infra.wiring import Service
 verbs = typer.Typer()
 
 
-def _rows(rows: Iterable[dict[str, Any]], names: tuple[str, ...]) -> list[list[str]]:
-    """What is told of each, in columns; nothing is shown as nothing."""
-    return [["" if row[name] is None else _cell(row[name]) for name in names] for row in rows]
+def shown(
+    title: str | None, heads: Sequence[str], rows: Sequence[dict[str, Any]], names: Sequence[str], none: str
+) -> None:
+    """What is told of each, in columns; a sentence where there is nothing to tell."""
+    if rows:
+        table(title, heads, [["" if row[name] is None else _cell(row[name]) for name in names] for row in rows])
+    else:
+        say(f"{title}: {none}" if title else none)
+
+
+def known_affiliate(service: Service, code: str | None) -> Any:
+    """The affiliate of a code, or None where none is named. Wrong for a code that nobody has."""
+    known = service.ledger.shelf().affiliate(code) if code is not None else None
+    if code is not None and known is None:
+        codes = ", ".join(sorted(a.affiliate_id for a in service.ledger.shelf().affiliates()))
+        raise Wrong(f"there is no affiliate {code!r}; there are {codes or 'none'}")
+    return known
 
 
 def _cell(value: Any) -> str:
@@ -45,13 +59,17 @@ def worklist(
     """Lists what is to be done about programs, the most urgent first."""
     with session() as service:
         service.projector.catch_up()
+        known_affiliate(service, affiliate)
         chosen = Chosen(affiliate, role.value if role else None, overdue=overdue, as_of=day_of(as_of))
         rows = [lists.told(row) for row in lists.asked_for(service, chosen, limit=1000).rows]
     if form is Format.JSON:
         say_json(rows)
         return
-    heads = ("due", "late", "program", "affiliate", "part", "task", "about")
-    table(None, heads, _rows(rows, ("due_on", "overdue", "name", "affiliate", "role", "task", "about")))
+    lines = [{**row, "part": ROLE_WORDS[Role(row["role"])]} for row in rows]
+    heads = ("due", "late", "program", "affiliate", "who", "what is to be done")
+    shown(
+        None, heads, lines, ("due_on", "overdue", "name", "affiliate", "part", "says"), "There is nothing to be done."
+    )
 
 
 def _state(service: Service, program: str) -> Program:
@@ -74,7 +92,7 @@ def plan(program: Part, as_of: Day = None, form: Formatted = Format.TEXT) -> Non
         heads = ("goal", "items", "from", "target", "achieved", "verified", "due", "late", "actions")
         names = ("goal_id", "item_ids", "baseline", "target", "achieved", "verified", "due_on", "overdue", "actions")
         title = f"{one['scheme']}: {one['status']}, {one['starts_on']} to {one['ends_on']}"
-        table(title, heads, _rows(one["goals"], names))
+        shown(title, heads, one["goals"], names, "It has no goals.")
 
 
 @verbs.command()
@@ -90,19 +108,17 @@ def entitlements(program: Part, as_of: Day = None, form: Formatted = Format.TEXT
     heads = ("benefit", "state", "left", "what it is", "why")
     for scheme in told["schemes"]:
         title = f"{scheme['title']} on {told['as_of']}"
-        table(title, heads, _rows(scheme["benefits"], ("code", "state", "left", "says", "why")))
-    table("Workshops to come", ("on", "what", "form", "voucher", "for"), _workshops(told["workshops"]))
-
-
-def _workshops(offered: list[dict[str, Any]]) -> list[list[str]]:
-    return _rows(offered, ("on", "title", "form", "takes_voucher", "for_whom"))
+        names = ("code", "state", "left", "says", "why")
+        shown(title, heads, scheme["benefits"], names, "The scheme brings nothing on this day.")
+    heads, names = ("on", "what", "form", "voucher", "for"), ("on", "title", "form", "takes_voucher", "for_whom")
+    shown("Workshops to come", heads, told["workshops"], names, "None is planned.")
 
 
 @verbs.command()
 def appeals(
     program: Annotated[str | None, typer.Option(help="Of this program alone, with all that was said.")] = None,
     affiliate: Affiliate = None,
-    state: Annotated[str | None, typer.Option(help="filed, admitted, panel_named, decided …")] = None,
+    state: Annotated[answers.AppealState | None, typer.Option(help="Only those that have come so far.")] = None,
     form: Formatted = Format.TEXT,
 ) -> None:
     """Lists appeals, the latest first."""
@@ -115,13 +131,14 @@ def appeals(
             rows: list[dict[str, Any]] = Disclosure(service.vault).reveal(mine)
             names = ("appeal_id", "decision_id", "state", "filed_on", "outcome")
         else:
-            page = service.matters.appeals(affiliate=affiliate, state=state, limit=1000)
+            known_affiliate(service, affiliate)
+            page = service.matters.appeals(affiliate=affiliate, state=state.value if state else None, limit=1000)
             rows = [plain(row) for row in page.rows]
             names = ("appeal_id", "name", "affiliate", "decision_id", "state", "filed_on")
     if form is Format.JSON:
         say_json(rows)
     else:
-        table(None, [name.replace("_", " ") for name in names], _rows(rows, names))
+        shown(None, [name.replace("_", " ") for name in names], rows, names, "There are no appeals.")
 
 
 @verbs.command()
@@ -133,9 +150,7 @@ def interests(
     """Shows an affiliate's conflict register: what ties people to programs, and what they declared case by case."""
     with session() as service:
         service.projector.catch_up()
-        known = service.ledger.shelf().affiliate(affiliate)
-        if known is None:
-            raise Wrong(f"there is no affiliate {affiliate!r}")
+        known = known_affiliate(service, affiliate)
         day: date = day_of(as_of) or registers.today_at(service, known)
         declared = service.matters.declarations(affiliate, limit=1000)
         told = registers.register_of(service, known, day, declared)
@@ -148,9 +163,10 @@ def interests(
         for one in told["interests"]
     ]
     names = ("who", "program", "nature", "since", "ended_on", "runs")
-    table("Register", [name.replace("_", " ") for name in names], _rows(entered, names))
+    shown("Register", [name.replace("_", " ") for name in names], entered, names, "Nothing is entered.")
     said = [{**one, "who": people[one["person"]]} for one in told["declarations"]]
-    table("Declared", ("who", "program", "nature", "about"), _rows(said, ("who", "name", "nature", "about")))
+    heads = ("who", "program", "nature", "in cycle or appeal")
+    shown("Declared", heads, said, ("who", "name", "nature", "about"), "Nobody has declared anything.")
 
 
 @verbs.command()
@@ -158,8 +174,11 @@ def notices(affiliate: Affiliate = None, form: Formatted = Format.TEXT) -> None:
     """Lists public notices, the latest first."""
     with session() as service:
         service.projector.catch_up()
+        known_affiliate(service, affiliate)
         rows = [noticed(row) for row in service.matters.notices(affiliate=affiliate, limit=1000).rows]
     if form is Format.JSON:
         say_json(rows)
-    else:
-        table(None, ("posted", "program", "status", "notice"), _rows(rows, ("posted_at", "name", "status", "says")))
+        return
+    lines = [{**row, "day": row["posted_at"][:10]} for row in rows]
+    heads, names = ("posted", "program", "status", "notice"), ("day", "name", "status", "says")
+    shown(None, heads, lines, names, "There are no notices.")

@@ -17,7 +17,7 @@ from api.proof import Explanation
 from api.queries import decision, listed
 from domain import fold, initial
 from domain.program import Program
-from domain.status import intervals, standing
+from domain.status import IN_TERM, on_day, timeline
 from domain.term import last_valid
 from infra.mapper import Recorded
 from infra.wiring import Service
@@ -159,13 +159,14 @@ def _by(one: Recorded, zone: ZoneInfo, as_of: date | None) -> bool:
 
 
 def _held(state: Program, scheme: str, day: date) -> str | None:
-    now = standing(state, scheme, day)
-    if now.holding is None:
+    """What holds under a scheme on a day, in words."""
+    now = on_day(timeline(state.holdings, state.measures, scheme), day)
+    if now is None:
         return None
-    spans = [s for s in intervals(state.holdings, scheme) if s[0].version == now.holding.version and s[1] <= day]
-    since, until = spans[-1][1:]
-    through = f"through {last_valid(until)}" if until else "with no end date"
-    return f"{now.status}: {now.holding.label} ({scheme}/{now.holding.tier}) from {since} {through}"
+    tier = f"{now.status}: {now.holding.label} ({scheme}/{now.holding.tier})"
+    if now.status not in IN_TERM:
+        return f"{tier} since {now.since}"
+    return f"{tier} from {now.since} {f'through {last_valid(now.until)}' if now.until else 'with no end date'}"
 
 
 def _words(told: dict[str, Any]) -> list[str]:

@@ -1,5 +1,6 @@
 """Complaints: whoever handles one, and nobody else, reads it and what is known of who complained (M19)."""
 
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -12,7 +13,7 @@ from api.partners import Word
 from api.plain import plain
 from api.problems import Problem, responses
 from domain import NOBODY
-from domain.complaint import Complaint
+from domain.complaint import Complaint, ComplaintReceived
 from domain.language import ROLE_WORDS, Role
 from infra.mapper import Recorded
 from infra.matters import Handler
@@ -34,10 +35,17 @@ def _handler(service: Service, asking: Visitor) -> Handler:
     return handler
 
 
-def listed(row: Complained) -> dict[str, Any]:
+def listed(row: Complained, names: Mapping[str, str]) -> dict[str, Any]:
     """A complaint in a list: what it is about, not what it says, and nothing of who complained."""
     told: dict[str, Any] = plain(row)
-    return {name: value for name, value in told.items() if name not in ("narrative", "identity", "position")}
+    kept = {name: value for name, value in told.items() if name not in ("narrative", "identity", "position")}
+    return {**kept, "program_name": names.get(row.program_id or "")}
+
+
+def _names(service: Service, program_ids: Iterable[str | None]) -> dict[str, str]:
+    """What the programs are called, by id."""
+    states = service.reading.states([one for one in dict.fromkeys(program_ids) if one])
+    return {program_id: state.listing.display_name for program_id, state in states.items()}
 
 
 @routes.get(
@@ -61,7 +69,8 @@ def complaints(
     handler = _handler(service, asking)
     waited(service, at_least)
     page = service.matters.complaints(handler, affiliate=affiliate, state=state, cursor=cursor, limit=limit)
-    return {"complaints": [listed(row) for row in page.rows], "next": page.next}
+    names = _names(service, (row.program_id for row in page.rows))
+    return {"complaints": [listed(row, names) for row in page.rows], "next": page.next}
 
 
 def _who(one: Recorded) -> str:
@@ -94,4 +103,8 @@ def complaint(
     response.headers["ETag"] = f'"{state.version}"'
     lines = [{"version": one.version, "recorded_at": plain(one.recorded_at)} for one in history]
     said = Disclosure(service.vault).told(told)
-    return {**plain(state), "history": [{**line, "says": s} for line, s in zip(lines, said, strict=True)]}
+    received = next(one.event for one in history if isinstance(one.event, ComplaintReceived))
+    about = {"concern": received.concern, "from_letter": received.recorded_by is not None}
+    name = _names(service, [state.program_id]).get(state.program_id or "")
+    told_of = [{**line, "says": s} for line, s in zip(lines, said, strict=True)]
+    return {**plain(state), **about, "program_name": name, "history": told_of}

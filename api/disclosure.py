@@ -157,5 +157,6 @@ def staff_list(service: Service, asking: Visitor, named: str | None, what: str) 
     """As ``listed_for``, for lists of which nobody else sees anything; None: of every affiliate."""
     mine = listed_for(service, asking, named)
     if mine is None and not oversees(service, asking):
-        raise Problem("NOT_DISCLOSED", f"{what} are listed for the staff of affiliates, not for {asking.acting}.")
+        said = f"{what} are listed for the staff of affiliates, not for {asking.acting}; ask by program instead."
+        raise Problem("NOT_DISCLOSED", said)
     return mine

@@ -1,6 +1,6 @@
 """What a program is entitled to on a day, and why; and what its affiliate offers to all: workshops, benefits now open."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -22,8 +22,10 @@ from domain.program import Program
 from domain.publishing import Scheme
 from infra.shelf import LedgerShelf
 from infra.wiring import Service
+from projections.held import midnight
 
 routes = APIRouter()
+DAY = timedelta(days=1)
 
 
 def entitled_to(program: Program, shelf: LedgerShelf, day: date) -> dict[str, Any]:
@@ -105,8 +107,10 @@ def workshops(
     affiliate: Affiliate | None = shelf.affiliate(id)
     if affiliate is None:
         raise Problem("NOT_FOUND", f"There is no affiliate {id}.")
-    day = as_of or service.ledger.now().astimezone(ZoneInfo(affiliate.timezone)).date()
-    response.headers["Cache-Control"] = f"public, max-age={FRESH}"
+    now = service.ledger.now()
+    today = now.astimezone(ZoneInfo(affiliate.timezone)).date()
+    day, left = as_of or today, int((midnight(today + DAY, affiliate.timezone) - now).total_seconds())
+    response.headers["Cache-Control"] = f"public, max-age={min(FRESH, left)}"
     return {
         "affiliate": affiliate.affiliate_id,
         "as_of": day.isoformat(),

@@ -1,7 +1,8 @@
 """For funders: programs with their designations, and what each program chose to share of its report (S2-10).
 
 Only for schemes whose policy offers the view. What a program shares with funders is for visitors known as funders,
-what it shares with the public for everybody; a share is over after its last day.
+what it shares with the public for everybody, but without levels: ratings are never public. A share is over after its
+last day.
 """
 
 from typing import Any
@@ -56,7 +57,9 @@ def programs(
     for row in page.rows:
         state = states.get(row.program_id)
         reports = shared(state, code, audiences, day, shown.shelf.instrument) if state else ()
-        told.append({**_designated(shown, row, code), "shared": [_report(shown, one) for one in reports]})
+        told.append(
+            {**_designated(shown, row, code), "shared": [_report(shown, one, asking.funder) for one in reports]}
+        )
     return {"scheme": code, "as_of": as_of.isoformat() if as_of else None, "programs": told, "next": page.next}
 
 
@@ -89,23 +92,20 @@ def _designated(shown: Shown, row: Partner, scheme: str) -> dict[str, Any]:
     }
 
 
-def _report(shown: Shown, one: SharedReport) -> dict[str, Any]:
+def _report(shown: Shown, one: SharedReport, levels: bool) -> dict[str, Any]:
+    """A shared report; how well a practice is carried out is told only with ``levels``."""
     instrument = shown.shelf.instrument(one.instrument)
+    goals: list[dict[str, Any]] = []
+    for goal in one.goals:
+        told = {"practices": _worded(instrument, goal.item_ids), "due_on": goal.due_on.isoformat()}
+        goals.append({**told, **({"baseline": goal.baseline, "target": goal.target} if levels else {})})
     return {
         "instrument": one.instrument.family,
         "version": one.instrument.version,
         "shared_through": one.through.isoformat() if one.through else None,
         "strengths": _worded(instrument, one.strengths),
         "improvement_areas": _worded(instrument, one.improvement_areas),
-        "open_goals": [
-            {
-                "practices": _worded(instrument, goal.item_ids),
-                "baseline": goal.baseline,
-                "target": goal.target,
-                "due_on": goal.due_on.isoformat(),
-            }
-            for goal in one.goals
-        ],
+        "open_goals": goals,
     }
 
 

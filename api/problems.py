@@ -165,7 +165,11 @@ def invalid_body(error: ValidationError) -> Problem:
             code, _, words = words.partition(": ")  # a text's own code, such as TEXT_EMPTY
         reasons.append({"code": code, "message": words, "pointer": pointer(fault["loc"]), "details": {}})
     places = ", ".join(dict.fromkeys(r["pointer"] or "the body" for r in reasons))
-    return Problem("INVALID_BODY", f"{len(reasons)} faults in the body, at {places}.", reasons)
+    return Problem("INVALID_BODY", f"{_counted(len(reasons))} in the body, at {places}.", reasons)
+
+
+def _counted(faults: int) -> str:
+    return "1 fault" if faults == 1 else f"{faults} faults"
 
 
 def _reason(code: str, message: str) -> dict[str, Any]:

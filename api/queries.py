@@ -11,7 +11,7 @@ from fastapi.responses import PlainTextResponse
 from api import explain_text, forms
 from api.asked import AsKnown, AsOf, AtLeast, Cursor, Limit, known_position, waited
 from api.commands import Subject
-from api.disclosure import Disclosure, held_parts, let_in, listed_for, oversees
+from api.disclosure import Disclosure, entitled, held_parts, let_in, listed_for, oversees, staff_list
 from api.explain import explain
 from api.identity import Asking, Visitor
 from api.partners import Word
@@ -180,9 +180,7 @@ def decisions(
 ) -> dict[str, Any]:
     """By affiliate, year and name; for the affiliate's staff."""
     service: Service = request.app.state.service
-    mine = listed_for(service, asking, affiliate)
-    if mine is None and not oversees(service, asking):
-        raise Problem("NOT_DISCLOSED", "Decisions are listed for the staff of affiliates; ask by program instead.")
+    mine = staff_list(service, asking, affiliate, "Decisions")
     waited(service, at_least)
     page = service.reading.decisions(affiliate=mine, year=year, q=q, cursor=cursor, limit=limit)
     return {"decisions": [decision(row) for row in page.rows], "next": page.next}
@@ -275,16 +273,16 @@ def programs(
     limit: Limit = 50,
     at_least: AtLeast = None,
 ) -> dict[str, Any]:
-    """Whose turn it is, since when, and by which request. Staff see their affiliate's, people of programs their own."""
+    """Whose turn it is, since when, and by which request. Staff see their affiliate's; people of programs their own;
+    those from outside who review, decide or hear an appeal the ones in which they do, as long as they do."""
     service: Service = request.app.state.service
-    person = asking.acting
     mine = listed_for(service, asking, affiliate)
     waited(service, at_least)
     question: dict[str, Any] = {"waiting_on": waiting_on, "q": q}
     if mine is not None or oversees(service, asking):
         page = service.reading.workspaces(affiliate=mine, cursor=cursor, limit=limit, **question)
         return {"programs": [listed(row) for row in page.rows], "next": page.next}
-    own = [row for row in _all(service, question) if person in row.program.people and row.program.people[person].roles]
+    own = [row for row in _all(service, question) if entitled(service, row.program, asking)]
     return {"programs": [listed(row) for row in own], "next": None}
 
 

@@ -74,6 +74,7 @@ def _task(task: Task, day: date) -> dict[str, Any]:
     names = ("task", "act", "about", "scheme", "from_on", "due_on", "last_on")
     told = {name: plain(getattr(task, name)) for name in names}
     late = task.due_on is not None and task.due_on < day
+    told["scheme"] = task.scheme or None
     return {"role": task.role.value, **told, "overdue": late, "says": say(task.task, task.act)}
 
 
@@ -88,7 +89,7 @@ def asked_for(service: Service, chosen: Chosen, cursor: str | None = None, limit
 
 def told(row: Assigned) -> dict[str, Any]:
     """One line of the work list."""
-    return {**plain(row), "says": say(row.task, row.act)}
+    return {**plain(row), "scheme": row.scheme or None, "says": say(row.task, row.act)}
 
 
 @routes.get(

@@ -16,7 +16,7 @@ from domain.plan import uncovered
 from domain.policy.model import Policy
 from domain.program import ENDED, Cycle, Program
 from domain.signature import FORM_CODE_LENGTH
-from domain.status import intervals, standing
+from domain.status import on_day, timeline
 from domain.term import last_valid
 from infra.ledger import Ledger
 from infra.mapper import Recorded
@@ -78,19 +78,23 @@ def rules(program: Program, cycle: Cycle, shelf: LedgerShelf) -> Policy | None:
 
 
 def _standing(program: Program, scheme: str, day: date) -> dict[str, Any]:
-    now = standing(program, scheme, day)
+    """What holds under a scheme on a day, with the days of that stretch and, beside a measure, of the term."""
+    now = on_day(timeline(program.holdings, program.measures, scheme), day)
+    if now is None:
+        nothing = ("tier", "label", "since", "through", "term_through", "provenance", "decision_id", "measure_id")
+        return {"scheme": scheme, "status": "none", **dict.fromkeys(nothing)}
     held = now.holding
-    spans = [s for s in intervals(program.holdings, scheme) if held and s[0].version == held.version and s[1] <= day]
-    until = spans[-1][2] if spans else None
     return {
         "scheme": scheme,
         "status": now.status,
-        "tier": f"{scheme}/{held.tier}" if held else None,
-        "label": held.label if held else None,
-        "since": spans[-1][1].isoformat() if spans else None,
-        "through": last_valid(until).isoformat() if until else None,
-        "provenance": held.provenance if held else None,
-        "decision_id": held.decision_id if held else None,
+        "tier": f"{scheme}/{held.tier}",
+        "label": held.label,
+        "since": now.since.isoformat(),
+        "through": last_valid(now.until).isoformat() if now.until else None,
+        "term_through": last_valid(held.expires_on).isoformat() if held.expires_on else None,
+        "provenance": held.provenance,
+        "decision_id": held.decision_id,
+        "measure_id": now.measure_id,
     }
 
 

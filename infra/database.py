@@ -62,6 +62,7 @@ class Database:
     """Address of the role that owns the schema; None where it is not known (an outside server)."""
     pool: Pool
     _on_close: Callable[[], None] = field(default=lambda: None, repr=False)
+    _at_close: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]], repr=False)
 
     def __enter__(self) -> Self:
         return self
@@ -71,9 +72,16 @@ class Database:
     ) -> None:
         self.close()
 
+    def at_close(self, act: Callable[[], None]) -> None:
+        """Whoever has a connection of its own closes it with the database: `act` is called when that is closed."""
+        if act not in self._at_close:
+            self._at_close.append(act)
+
     def close(self) -> None:
-        """Close the pool, then give the embedded server back. Harmless when repeated."""
+        """Close all connections, then give the embedded server back. Harmless when repeated."""
         self.pool.close()
+        while self._at_close:
+            self._at_close.pop()()
         self._on_close()
 
 

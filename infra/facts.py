@@ -118,7 +118,7 @@ class FactRecorder(ApplicationRecorder):
         )
         last = self.append(append).position
         assert last is not None
-        return range(last - len(events) + 1, last + 1)
+        return list(range(last - len(events) + 1, last + 1))
 
     @abstractmethod
     def put_artifact(self, kind: str, content: bytes) -> bytes:

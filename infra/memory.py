@@ -27,16 +27,20 @@ class MemoryRecorder(FactRecorder):
         self._followers: weakref.WeakSet[LedgerSubscription] = weakref.WeakSet()
 
     def _append_all(self, appends: Sequence[Append]) -> list[Appended | Refused]:
+        outcomes: list[Appended | Refused] = []
         with self._turn:
             now = datetime.now(UTC) if self._clock is None else self._clock()
             self._standing.now = not_before(now, self._standing.now)
-            settlement = settle(appends, self._standing)
-            for fact in settlement.facts:
-                self._streams.setdefault(fact.stream, []).append(fact)
-                self._facts.append(fact)
+            for append in appends:  # one by one, so that nothing is carried forward without being kept
+                settlement = settle([append], self._standing)
+                for row in settlement.facts:
+                    fact = StoredFact(*row)
+                    self._streams.setdefault(fact.stream, []).append(fact)
+                    self._facts.append(fact)
+                outcomes += settlement.outcomes
         for follower in list(self._followers):
             follower.wake()
-        return settlement.outcomes
+        return outcomes
 
     def put_artifact(self, kind: str, content: bytes) -> bytes:
         """See FactRecorder."""

@@ -4,7 +4,7 @@ Published by infra/recorder.py. Nothing here touches a database.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Final
@@ -163,6 +163,28 @@ class StoredFact(StoredEvent):
         return Notification(self.originator_id, self.originator_version, self.topic, self.state, self.position)
 
 
+FactRow = tuple[
+    str,
+    int,
+    str,
+    bytes,
+    int,
+    datetime,
+    date | None,
+    str,
+    str,
+    str,
+    str,
+    str | None,
+    UUID,
+    str | None,
+    str | None,
+    bytes,
+    bytes,
+]
+"""The values of a StoredFact in the order of its fields; making one of these is ten times as quick."""
+
+
 class StreamTooLong(ValueError):
     """A stream may not grow beyond 10,000 events."""
 
@@ -208,11 +230,15 @@ class LedgerBusy(OperationalError):
 
 
 class OutcomeUnknown(OperationalError):
-    """The connection was lost while committing and the outcome could not be looked up: repeat with the same command id."""
+    """The connection was lost while committing and the outcome could not be looked up: repeat with the same command id.
 
-    def __init__(self, command_id: UUID) -> None:
+    `in_doubt`: all commands of the lost transaction, this one among them.
+    """
+
+    def __init__(self, command_id: UUID, in_doubt: Collection[UUID] = ()) -> None:
         super().__init__(f"it is not known whether command {command_id} was carried out; repeat it with the same id")
         self.command_id = command_id
+        self.in_doubt = frozenset((command_id, *in_doubt))
 
 
 class LedgerMismatch(RuntimeError):
@@ -222,8 +248,12 @@ class LedgerMismatch(RuntimeError):
 Refused = VersionConflict | ClaimTaken | CommandReused
 
 
-class _Envelope(msgspec.Struct, frozen=True):
-    """All columns but salt, state and commitment, in the order of RFC 8785."""
+class Envelope(msgspec.Struct, frozen=True):
+    """All columns but salt, state and commitment, as text and integers, in the order of RFC 8785.
+
+    Flat, with sorted ASCII keys, so that a plain encoder gives the canonical bytes; a test holds it against the
+    reference implementation.
+    """
 
     actor_org: str
     actor_person: str
@@ -242,6 +272,7 @@ class _Envelope(msgspec.Struct, frozen=True):
 
 
 _encode = msgspec.json.Encoder().encode
+_sha256 = hashlib.sha256
 
 
 def instant(moment: datetime) -> str:
@@ -250,66 +281,44 @@ def instant(moment: datetime) -> str:
 
 
 def envelope(fact: StoredFact) -> bytes:
-    """RFC 8785 JSON of all columns but salt, state and commitment.
-
-    Flat, with sorted ASCII keys, text and integers only, so that a plain encoder gives the canonical bytes; a test
-    holds it against the reference implementation.
-    """
-    return enveloped(
-        (fact.actor_org, fact.actor_person, fact.actor_role),
-        str(fact.command_id),
-        None if fact.occurred_on is None else fact.occurred_on.isoformat(),
-        fact.position,
-        fact.provenance,
-        instant(fact.recorded_at),
-        fact.stream,
-        fact.topic,
-        fact.originator_version,
-        because=(fact.causation, fact.correlation, fact.on_behalf_of),
-    )
-
-
-def enveloped(
-    actor: tuple[str, str, str],
-    command_id: str,
-    occurred_on: str | None,
-    position: int,
-    provenance: str,
-    recorded_at: str,
-    stream: str,
-    type_: str,
-    version: int,
-    *,
-    because: tuple[str | None, str | None, str | None] = (None, None, None),
-) -> bytes:
-    """The same from single values: the actor as organisation, person and role, the days as text, and last what caused
-    it (causation, correlation, on whose behalf)."""
-    org, person, role = actor
-    return _encode(
-        _Envelope(
-            actor_org=org,
-            actor_person=person,
-            actor_role=role,
-            causation=because[0],
-            command_id=command_id,
-            correlation=because[1],
-            occurred_on=occurred_on,
-            on_behalf_of=because[2],
-            position=position,
-            provenance=provenance,
-            recorded_at=recorded_at,
-            stream=stream,
-            type=type_,
-            version=version,
-        )
-    )
+    """RFC 8785 JSON of all columns but salt, state and commitment."""
+    return _encode(_columns(fact))
 
 
 def commitment(fact: StoredFact) -> bytes:
     """Recompute the 32 bytes that commit to a row: SHA-256 over mark, salt, length of envelope, envelope and state."""
-    return committed(fact.salt, envelope(fact), fact.state)
+    return seal(_columns(fact), fact.salt, fact.state)
 
 
-def committed(salt: bytes, covered: bytes, state: bytes) -> bytes:
-    """The 32 bytes that commit to a row by its salt, its envelope and its state."""
-    return hashlib.sha256(b"nqms.event.v1\n" + salt + len(covered).to_bytes(4, "big") + covered + state).digest()
+def seal(columns: Envelope, salt: bytes, state: bytes) -> bytes:
+    """The commitment of a row that consists of these."""
+    return committed(_encode(columns), salt, state)
+
+
+def committed(covered: bytes, salt: bytes, state: bytes) -> bytes:
+    """The same from an envelope that is encoded already."""
+    return _sha256(b"nqms.event.v1\n" + salt + len(covered).to_bytes(4, "big") + covered + state).digest()
+
+
+def enveloped(columns: Envelope) -> bytes:
+    """The canonical bytes of an envelope, as the commitment covers them."""
+    return _encode(columns)
+
+
+def _columns(fact: StoredFact) -> Envelope:
+    return Envelope(
+        actor_org=fact.actor_org,
+        actor_person=fact.actor_person,
+        actor_role=fact.actor_role,
+        causation=fact.causation,
+        command_id=str(fact.command_id),
+        correlation=fact.correlation,
+        occurred_on=None if fact.occurred_on is None else fact.occurred_on.isoformat(),
+        on_behalf_of=fact.on_behalf_of,
+        position=fact.position,
+        provenance=fact.provenance,
+        recorded_at=instant(fact.recorded_at),
+        stream=fact.stream,
+        type=fact.topic,
+        version=fact.originator_version,
+    )

@@ -5,7 +5,7 @@ Callers hold the ledger's turn (no other writer may be between reading the Stand
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -15,10 +15,12 @@ from infra.records import (
     ClaimTaken,
     CommandReused,
     CommandRow,
+    Envelope,
+    FactRow,
     Refused,
-    StoredFact,
     VersionConflict,
-    commitment,
+    instant,
+    seal,
 )
 
 
@@ -49,15 +51,28 @@ class ClaimRow:
 class Settlement:
     """Rows to write in one transaction, and each append's outcome in the order they were handed over."""
 
-    facts: list[StoredFact] = field(default_factory=list[StoredFact])
+    facts: list[FactRow] = field(default_factory=list[FactRow])
     commands: list[CommandRow] = field(default_factory=list[CommandRow])
     claims: list[ClaimRow] = field(default_factory=list[ClaimRow])
     outcomes: list[Appended | Refused] = field(default_factory=list[Appended | Refused])
 
 
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    head: int
+    recorded_at: str
+    salts: bytes
+
+
+def _events(appends: Sequence[Append]) -> int:
+    return sum(len(append.events) for append in appends)
+
+
 def settle(appends: Sequence[Append], standing: Standing) -> Settlement:
     """Decide every append, one after the other; a refused one writes nothing and hinders no other."""
     settlement = Settlement()
+    # What is the same for the whole batch is made once: the time in words, and randomness for all salts in one call.
+    batch = _Batch(standing.position, instant(standing.now), secrets.token_bytes(16 * _events(appends)))
     for append in appends:
         known = standing.commands.get(append.command_id)
         refused = _refusal(append, standing, known)
@@ -67,7 +82,7 @@ def settle(appends: Sequence[Append], standing: Standing) -> Settlement:
             outcome = Appended(known.first_version, known.last_version, known.position, replayed=True)
             settlement.outcomes.append(outcome)
         else:
-            _write(append, standing, settlement)
+            _write(append, standing, settlement, batch)
     return settlement
 
 
@@ -86,33 +101,16 @@ def _refusal(append: Append, standing: Standing, known: CommandRow | None) -> Re
     return None
 
 
-def _write(append: Append, standing: Standing, settlement: Settlement) -> None:
+def _write(append: Append, standing: Standing, settlement: Settlement, batch: _Batch) -> None:
+    # Made before anything is carried forward: an append that cannot be written leaves no trace.
+    rows = _rows(append, standing, batch)
+    settlement.facts += rows
     first = last = None
     for event in append.events:
-        standing.position += 1
         standing.versions[event.stream] = event.version
         if event.stream == append.stream:
             first, last = first or event.version, event.version
-        fact = StoredFact(
-            originator_id=event.stream,
-            originator_version=event.version,
-            topic=event.type,
-            state=event.state,
-            position=standing.position,
-            recorded_at=standing.now,
-            occurred_on=event.occurred_on,
-            provenance=event.provenance,
-            actor_person=append.actor.person,
-            actor_role=append.actor.role,
-            actor_org=append.actor.org,
-            on_behalf_of=append.on_behalf_of,
-            command_id=append.command_id,
-            causation=append.causation,
-            correlation=append.correlation,
-            salt=secrets.token_bytes(16),
-            commitment=b"",
-        )
-        settlement.facts.append(replace(fact, commitment=commitment(fact)))
+    standing.position += len(rows)
     row = CommandRow(append.command_id, append.stream, append.request_sha256, first, last, standing.position)
     standing.commands[row.command_id] = row
     settlement.commands.append(row)
@@ -120,6 +118,29 @@ def _write(append: Append, standing: Standing, settlement: Settlement) -> None:
         standing.claims[claim.kind, claim.value] = append.stream
         settlement.claims.append(ClaimRow(claim.kind, claim.value, append.stream, standing.position))
     settlement.outcomes.append(Appended(first, last, standing.position, replayed=False))
+
+
+def _rows(append: Append, standing: Standing, batch: _Batch) -> list[FactRow]:
+    person, role, org = append.actor.person, append.actor.role, append.actor.org
+    command_id, behalf, cause, thread = append.command_id, append.on_behalf_of, append.causation, append.correlation
+    named = str(command_id)
+    begin = 16 * (standing.position - batch.head)
+    rows: list[FactRow] = []
+    for n, event in enumerate(append.events):
+        position, day, salt = (
+            standing.position + n + 1,
+            event.occurred_on,
+            batch.salts[begin + 16 * n : begin + 16 * n + 16],
+        )
+        columns = Envelope(
+            org, person, role, cause, named, thread, day and day.isoformat(), behalf, position, event.provenance,
+            batch.recorded_at, event.stream, event.type, event.version,
+        )  # fmt: skip
+        rows.append((
+            event.stream, event.version, event.type, event.state, position, standing.now, day, event.provenance, person,
+            role, org, behalf, command_id, cause, thread, salt, seal(columns, salt, event.state),
+        ))  # fmt: skip
+    return rows
 
 
 def not_before(moment: datetime, head: datetime | None) -> datetime:

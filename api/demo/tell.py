@@ -6,10 +6,11 @@ from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from textwrap import fill, wrap
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Column, Table
+from rich.table import Table
 
 from api.demo.doors import LedgerDoor, StoryClock
 from api.demo.folder import demo_settings, start_over
@@ -30,6 +31,10 @@ from projections.held import Span, Status, day_in
 
 STORY_DAYS = 250
 """The stories take about 235 days, one after another; they begin so long ago that the last one ends just now."""
+
+
+LISTED = {"highest": "highest priority"}
+"""Places in the directory's order that are called otherwise than in the policies."""
 
 
 @contextmanager
@@ -73,7 +78,7 @@ def run_ten_years(settings: Settings, console: Console) -> int:
         assert isinstance(clock, StoryClock)
 
         def told(line: Line) -> None:
-            console.print(f"[bold]{line.day}[/bold]  {line.says}", highlight=False)
+            _dated(console, str(line.day), line.says)
 
         story = ten_years(LedgerDoor(service, clock), told)
         service.projector.catch_up()
@@ -84,6 +89,15 @@ def run_ten_years(settings: Settings, console: Console) -> int:
         again = (f'explain "{name}" --as-of 2030-06-01', f'replay "{name}" --as-of 2033-10-15', f'plan "{name}"')
         _ended(service, console, began, (*again, "verify"))
     return 1 if failed else 0
+
+
+def _dated(console: Console, day: str, says: str) -> None:
+    """A sentence beside its day."""
+    width = console.width - len(day) - 2
+    first, *others = wrap(says, width) or [""]
+    console.print(f"[bold]{day}[/bold]  {escape(first)}", highlight=False)
+    for line in others:
+        console.print(" " * (len(day) + 2) + line, markup=False, highlight=False)
 
 
 def _spans(service: Service, story: TenYears) -> list[Span]:
@@ -106,7 +120,7 @@ def _turns(service: Service, story: TenYears, console: Console) -> None:
     for span in _spans(service, story):
         answer = explain(service.ledger, story.way.program_id, as_of=span.since).answer
         (revealed,) = Disclosure(service.vault).told([answer])
-        console.print(f"[bold]{span.since}[/bold]  {escape(revealed)}", highlight=False)
+        _dated(console, str(span.since), revealed)
 
 
 def _ended(service: Service, console: Console, began: float, commands: Iterable[str]) -> None:
@@ -154,10 +168,8 @@ def _told(service: Service, journey: Journey) -> str:
     goals = len(cycle.plan.goals) if cycle.plan else 0
     steps += [f"{goals} {'goal' if goals == 1 else 'goals'} in the plan"] if goals else []
     marks = " → ".join(h.label for h in program.holdings)
-    return (
-        f"[bold]{journey.program.name}[/bold], {journey.program.city} ({journey.staff.name})\n"
-        f"  {program.version} events: {', '.join(steps)}\n  granted: {marks}"
-    )
+    told = _hung(f"  {program.version} recorded events: {', '.join(steps)}", 80)
+    return f"[bold]{journey.program.name}[/bold], {journey.program.city} ({journey.staff.name})\n{told}\n  granted: {marks}"
 
 
 def _policy(service: Service, status: Status) -> Policy | None:
@@ -168,7 +180,7 @@ def _policy(service: Service, status: Status) -> Policy | None:
 def _directory(service: Service, console: Console) -> None:
     now = service.ledger.now()
     console.rule("The partner directory, as of today")
-    table = Table("program", "place", Column("quality mark", overflow="fold"), "holds", "listing")
+    table = Table("program", "place", "quality mark", "held", "listing")
     disclaimers: dict[str, str] = {}
     for partner in service.reading.partners(now=now).rows:
         for status in partner.statuses(day_in(now)):
@@ -180,27 +192,27 @@ def _directory(service: Service, console: Console) -> None:
             table.add_row(
                 partner.name,
                 place,
-                f"{span.held.label}\n{span.held.code}",
+                span.held.label,
                 f"from {span.since}\n{until}",
-                span.held.listing,
+                LISTED.get(span.held.listing, span.held.listing),
             )
             policy = _policy(service, status)
             tier = policy.tier(span.held.tier) if policy else None
             if tier:
                 disclaimers[span.held.label] = tier.not_a_claim
     console.print(table)
-    console.print("Marks of different affiliates are not compared with one another. What they do not mean:")
+    console.print("Marks of different affiliates are not compared with one another. Each has its limits:")
     for label, sentence in disclaimers.items():
-        console.print(f"  {label}: {sentence}")
+        console.print(_hung(f"  {label}: {sentence}", console.width), markup=False, highlight=False)
 
 
 def _expiries(service: Service, console: Console) -> None:
     console.rule("The expiry schedule")
-    table = Table("what", "program", "mark", "last valid day")
-    said = {"expires": "ends", "hold_ends": "falls back", "review_due": "review due"}
+    table = Table("day", "what", "program", "quality mark")
+    said = {"expires": "last day", "hold_ends": "last day, falls back", "review_due": "review due"}
     for due in service.reading.expiries():
         day = due.due_on if due.kind == "review_due" else last_valid(due.due_on)
-        table.add_row(said[due.kind], due.name, due.label, day.isoformat())
+        table.add_row(day.isoformat(), said[due.kind], due.name, due.label)
     console.print(table)
 
 
@@ -208,7 +220,14 @@ def _why(service: Service, journey: Journey, console: Console) -> None:
     console.rule(f"Why: {journey.program.name}")
     told = text(explain(service.ledger, journey.program_id))
     (revealed,) = Disclosure(service.vault).told([told])
-    console.print(revealed, markup=False, highlight=False, soft_wrap=True)
+    for line in revealed.splitlines():
+        console.print(_hung(line, console.width), markup=False, highlight=False)
+
+
+def _hung(line: str, width: int) -> str:
+    """A line that fits the screen; what does not goes on below, a little further in than it began."""
+    margin = line[: len(line) - len(line.lstrip())]
+    return fill(line, width, subsequent_indent=f"{margin}    ", break_long_words=False, break_on_hyphens=False)
 
 
 def _verification(service: Service, console: Console) -> bool:

@@ -132,7 +132,7 @@ def founded(door: LedgerDoor) -> None:
 def first_tier(t: TenYears) -> None:
     """2026: from the registration to Dedicated Partner."""
     t.way.listed()
-    t.line("MENTOR Minnesota lists the program, which has registered four days before.")
+    t.line("MENTOR Minnesota lists the program, which registered four days before.")
     t.asked("initial", "dedicated")
     t.way.assisted().opened().rated().submitted()
     t.line("The program hands in its self-assessment of 92 practices. Three are not in place.")

@@ -99,7 +99,7 @@ class _Pages:
         for line in one.lines:
             self.position += 1
             place = b"%d" % self.position
-            commitment = committed(line.salt, line.head + place + line.tail, line.state)
+            commitment = committed(line.head + place + line.tail, line.salt, line.state)
             self.root.update(commitment)
             state = line.state.replace(b"\\", b"\\\\")
             block += (place, b"\t\\\\x", commitment.hex().encode(), b"\t", line.columns, state, b"\n")

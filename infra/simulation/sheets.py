@@ -16,7 +16,7 @@ import msgspec
 from domain.language import Event
 from infra.ledger import DAYS
 from infra.mapper import encode
-from infra.records import enveloped, instant
+from infra.records import Envelope, enveloped, instant
 from infra.simulation.book import Told
 from infra.simulation.world import epoch
 
@@ -80,22 +80,45 @@ def sheet(seed: int, life: int, number: int, told: Told) -> Sheet:
     for version, event in enumerate(told.events, told.first):
         state = encode(event)
         request.update(state)
-        name, dated, imported = _kind(type(event))
-        day: date | None = getattr(event, dated) if dated else None
-        on = None if day is None else day.isoformat()
-        source = "imported" if imported else "native"
-        covered = enveloped(who, command_id, on, 0, source, when, told.stream, name, version)
-        head, mark, tail = covered.partition(POSITION)
-        salt = blake2b(f"{seed}/{told.stream}/{version}".encode(), digest_size=16).digest()
-        columns = (
-            f"{when}\t{version}\t{on or NULL}\t{command_id}\t{told.stream}\t{name}\t{source}\t"
-            f"{who[1]}\t{who[2]}\t{who[0]}\t\\\\x{salt.hex()}\t"
-        )
-        lines.append(Line(head + mark, tail[1:], salt, columns.encode(), state))  # without the 0 of no position
+        lines.append(_line(seed, told, (command_id, when, who), version, event, state))
     last = told.first + len(told.events) - 1
     row = f"{command_id}\t{told.stream}\t\\\\x{request.hexdigest()}\t{told.first}\t{last}\t"
     claims = [f"{c.kind}\t{c.value}\t{told.stream}\t".encode() for c in told.claims]
     return Sheet(epoch(told.at), life, number, row.encode(), claims, lines)
+
+
+def _line(
+    seed: int, told: Told, said: tuple[str, str, tuple[str, str, str]], version: int, event: Event, state: bytes
+) -> Line:
+    """One event's line; ``said``: the command's id, its time and its actor as organisation, person and role."""
+    command_id, when, (org, person, role) = said
+    name, dated, imported = _kind(type(event))
+    day: date | None = getattr(event, dated) if dated else None
+    on = None if day is None else day.isoformat()
+    source = "imported" if imported else "native"
+    covered = enveloped(
+        Envelope(
+            actor_org=org,
+            actor_person=person,
+            actor_role=role,
+            causation=None,
+            command_id=command_id,
+            correlation=None,
+            occurred_on=on,
+            on_behalf_of=None,
+            position=0,
+            provenance=source,
+            recorded_at=when,
+            stream=told.stream,
+            type=name,
+            version=version,
+        )
+    )
+    head, mark, tail = covered.partition(POSITION)
+    salt = blake2b(f"{seed}/{told.stream}/{version}".encode(), digest_size=16).digest()
+    what = f"{when}\t{version}\t{on or NULL}\t{command_id}\t{told.stream}\t{name}\t{source}"
+    columns = f"{what}\t{person}\t{role}\t{org}\t\\\\x{salt.hex()}\t"
+    return Line(head + mark, tail[1:], salt, columns.encode(), state)  # without the 0 of no position
 
 
 # --- runs -----------------------------------------------------------------------------------------------------------

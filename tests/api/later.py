@@ -114,5 +114,7 @@ def tell(desk: Desk) -> Later:
     goal_id = next(iter(plan.goals))
     progress = {"goal_id": goal_id, "achieved": 5, "note": "We trained everybody and looked at the log."}
     lake.in_cycle("staff", "ReportGoalProgress", **progress)
+    bridge = desk.journeys["bridge"]
+    bridge.by("lead", "ShareReport", report_id=bridge.report_id, audience="public")
     desk.service.projector.catch_up()
     return Later(desk, mill, decision_id, appeal_id, complaint, about_affiliate, workshop_id, goal_id)

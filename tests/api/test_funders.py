@@ -90,7 +90,10 @@ def test_a_share_is_over_after_its_last_day_though_nothing_happened(desk: Desk) 
 @pytest.mark.req("S2-10")
 def test_what_is_shared_with_the_public_everybody_sees(desk: Desk) -> None:
     shared_until(desk, None, audience="public")
-    assert len(bridge(desk, funder=False)["shared"]) == 1
+    (public,) = bridge(desk, funder=False)["shared"]
+    assert [set(goal) for goal in public["open_goals"]] == [{"practices", "due_on"}] * 3, "levels are never public"
+    (for_funders,) = bridge(desk)["shared"]
+    assert [goal["baseline"] for goal in for_funders["open_goals"]] == [0, 0, 0]
     shown = desk.client().get("/funders/programs").text
     assert re.search(r"\bp_[0-9a-z]{6,}", shown) is None
     assert "[[" not in shown

@@ -1,6 +1,7 @@
 """Both sides of a midnight of expiry in three time zones, with no event and a warm cache: what the directory says."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -45,48 +46,100 @@ def ending(desk: Desk) -> Desk:
     return desk
 
 
+class Cache:
+    """Somebody who keeps answers with their tags, and asks again with the tag when it likes to."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.client, self.clock = desk.client(), desk.clock
+        self.kept: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {}
+
+    def ask(self, now: datetime, path: str, **asked: str) -> tuple[int, dict[str, Any]]:
+        """The answer at a moment; one that is still right costs a 304 without a body."""
+        self.clock._now = now
+        etag, body = self.kept.get((path, str(asked)), ("", {}))
+        answer = self.client.get(path, headers={"If-None-Match": etag} if etag else {}, **asked)
+        if answer.status_code == 304:
+            assert answer.headers["etag"] == etag
+            assert answer.content == b""
+        else:
+            body = answer.json()
+            assert answer.headers["etag"] != etag, "another answer has another tag"
+        self.kept[path, str(asked)] = answer.headers["etag"], body
+        most = answer.headers["cache-control"].removeprefix("public, max-age=")
+        if at := body["next_change_at"]:
+            left = (datetime.fromisoformat(at) - now).total_seconds()
+            assert 0 <= int(most) <= left, "no answer is kept past the change that it announces"
+        return answer.status_code, body
+
+
+def shown(answer: dict[str, Any]) -> str:
+    """The status of the one program in a page, or of the program itself."""
+    (status,) = (answer["partners"][0] if "partners" in answer else answer)["statuses"]
+    return status["status"]
+
+
 @pytest.mark.req("H10", "M20", "S0-24")
 @pytest.mark.parametrize("code", ZONES)
 def test_a_status_is_gone_at_its_own_midnight(ending: Desk, code: str) -> None:
-    """The same question with a warm cache a moment before and at midnight: other answers, other tags."""
-    client, at = ending.client(), midnight(END, ZONES[code])
-    head = ending.head
-
-    def ask(now: datetime, etag: str = "") -> tuple[int, str, str]:
-        ending.clock._now = now
-        answer = client.get("/partners", affiliate=code, headers={"If-None-Match": etag} if etag else {})
-        shown = answer.json()["partners"][0]["statuses"][0]["status"] if answer.content else "as before"
-        return answer.status_code, shown, answer.headers["etag"]
-
-    day_before = at - timedelta(hours=12)
-    status, shown, warm = ask(day_before)
-    assert (status, shown) == (200, "active")
-    next_change = datetime.fromisoformat(client.get("/partners", affiliate=code).json()["next_change_at"])
-    assert next_change == at.astimezone(UTC)
-    last = at - MOMENT
-    assert ask(last, warm)[:2] in ((304, "as before"), (200, "active"))  # another zone may have turned its day
-    status, shown, last_tag = ask(last)
-    assert (status, shown) == (200, "active")
-    kept = client.get("/partners", affiliate=code).headers["cache-control"]
-    assert int(kept.removeprefix("public, max-age=")) < MOMENT.seconds
-    status, shown, gone_tag = ask(at, last_tag)
-    assert (status, shown) == (200, "expired"), "the tag of a moment ago must not answer 304"
-    assert gone_tag != last_tag
-    assert ask(at + timedelta(hours=3), gone_tag)[1] in ("as before", "expired")
-    assert client.get("/partners", affiliate=code).json()["next_change_at"] is None
+    """The same questions with a warm cache a moment before and at midnight: other answers, other tags."""
+    at, head, cache = midnight(END, ZONES[code]), ending.head, Cache(ending)
+    questions: tuple[tuple[str, dict[str, str]], ...] = (("/partners", {"affiliate": code}), (f"/partners/{code}", {}))
+    for path, asked in questions:
+        for before in (at - 3 * MOMENT, at - 2 * MOMENT, at - MOMENT):
+            status, answer = cache.ask(before, path, **asked)
+            assert shown(answer) == "active"
+            assert datetime.fromisoformat(answer["next_change_at"]) == at
+        assert status == 304, "nothing changed in the last moments of the day"
+        status, answer = cache.ask(at, path, **asked)
+        assert (status, shown(answer)) == (200, "expired"), "the tag of a moment ago must not answer 304"
+        assert answer["next_change_at"] is None
+        status, answer = cache.ask(at + MOMENT, path, **asked)
+        assert (status, shown(answer)) == (304, "expired"), "nor may the new day's tag miss"
+    assert [p["program_id"] for p in listed(ending, affiliate=code, status="active")] == []
+    assert [p["program_id"] for p in listed(ending, affiliate=code, status="expired")] == [code]
     assert ending.head == head, "no event came in between"
+
+
+@pytest.mark.req("H10")
+def test_an_answer_about_a_day_does_not_change_at_midnight(ending: Desk) -> None:
+    """Whoever asks about a day gets the same answer and tag on both sides: what held then does not change by time."""
+    at, cache = midnight(END, ZONES["middle"]), Cache(ending)
+    for day, status in ((END - timedelta(days=1), "active"), (END, "expired")):
+        asked = {"affiliate": "middle", "as_of": day.isoformat()}
+        assert [cache.ask(now, "/partners", **asked)[0] for now in (at - MOMENT, at, at + MOMENT)] == [200, 304, 304]
+        assert shown(cache.kept["/partners", str(asked)][1]) == status
+
+
+def listed(desk: Desk, **asked: str) -> list[dict[str, Any]]:
+    """The programs on one page."""
+    return desk.client().get("/partners", **asked).json()["partners"]
 
 
 @pytest.mark.req("H10", "M20")
 def test_the_whole_directory_turns_zone_by_zone(ending: Desk) -> None:
     """One date, three midnights: the listing of all names the next of them each time."""
-    client = ending.client()
+    cache = Cache(ending)
     moments = sorted((midnight(END, zone), code) for code, zone in ZONES.items())
     gone: set[str] = set()
     for at, code in moments:
-        ending.clock._now = at - MOMENT
-        page = client.get("/partners", q="friends").json()
-        shown = {p["program_id"]: p["statuses"][0]["status"] for p in page["partners"]}
-        assert shown == {c: "expired" if c in gone else "active" for c in ZONES}
-        assert datetime.fromisoformat(page["next_change_at"]) == at
+        for now in (at - 2 * MOMENT, at - MOMENT):
+            status, page = cache.ask(now, "/partners", q="friends")
+            assert {p["program_id"]: shown({"partners": [p]}) for p in page["partners"]} == {
+                c: "expired" if c in gone else "active" for c in ZONES
+            }
+            assert datetime.fromisoformat(page["next_change_at"]) == at
+        assert status == 304
         gone.add(code)
+        assert cache.ask(at, "/partners", q="friends")[0] == 200, f"midnight in {ZONES[code]} turns the page"
+
+
+@pytest.mark.req("H10", "M21")
+def test_workshops_are_not_kept_past_midnight_either(ending: Desk) -> None:
+    client, at = ending.client(), midnight(END, ZONES["ocean"])
+    for before, most in ((timedelta(hours=1), 30), (MOMENT, MOMENT.seconds)):
+        ending.clock._now = at - before
+        answer = client.get("/affiliates/ocean/workshops")
+        assert answer.json()["as_of"] == (END - timedelta(days=1)).isoformat()
+        assert int(answer.headers["cache-control"].removeprefix("public, max-age=")) <= most
+    ending.clock._now = at
+    assert client.get("/affiliates/ocean/workshops").json()["as_of"] == END.isoformat()

@@ -266,6 +266,14 @@ class TestOpening:
         with pytest.raises(SchemaBehind, match=r"0001_ledger.*nqms migrate"):
             open_database(Settings(database_url=empty))
 
+    def test_an_embedded_server_that_another_program_started_without_fsync_is_refused(self, tmp_path: Path) -> None:
+        settings = Settings(data_dir=tmp_path / "data")
+        with EmbeddedServer(settings.data_dir, durable=False), pytest.raises(PowerfulRole) as refused:
+            open_database(settings)
+        assert set(refused.value.findings) == UNSAFE
+        with open_database(settings) as alone:  # our own, as soon as the other is gone
+            assert LedgerRecorder(alone).head()[0] == 0
+
     def test_nobody_there(self, tmp_path: Path) -> None:
         with pytest.raises(psycopg.OperationalError):
             connect(f"host={tmp_path} user=nqms_app", None)

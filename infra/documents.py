@@ -23,10 +23,12 @@ __all__ = [
     "Described",
     "DocumentRefused",
     "DocumentStore",
+    "Drawn",
     "ErasedDocument",
     "Problem",
     "Received",
     "UnknownDocument",
+    "document_digest",
 ]
 
 LIMIT: Final = 25 * 1024 * 1024
@@ -56,6 +58,18 @@ class DocumentRefused(Exception):
     def codes(self) -> tuple[str, ...]:
         """The codes of all problems, in order."""
         return tuple(problem.code for problem in self.problems)
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A small file whose id and salt were drawn elsewhere, as for a simulated ledger."""
+
+    document_id: str
+    program: str
+    content: bytes = field(repr=False)
+    salt: bytes = field(repr=False)
+    media_type: str
+    title: str
 
 
 class UnknownDocument(LookupError):
@@ -101,6 +115,11 @@ class _Arrived:
     size: int = 0
     sha256: str = ""
     digest: str = ""
+
+
+def document_digest(salt: bytes, content: bytes) -> str:
+    """The digest that the ledger keeps of a document: 64 hex digits over mark, salt (32 bytes) and content."""
+    return hashlib.sha256(_MARK + salt + content).hexdigest()
 
 
 class DocumentStore:
@@ -191,6 +210,33 @@ class DocumentStore:
         if known is None:
             raise ErasedDocument("the same file was being erased; hand it in again")
         return known
+
+    def adopt(self, files: Iterable[Drawn]) -> None:
+        """Keep many small files with their ids, in bulk: sealed like any other, with one sync for all of them.
+
+        KeyringError when an id has a key already; psycopg.IntegrityError when a program has the file already.
+        """
+        keys: dict[str, bytes] = {}
+        rows: list[tuple[Any, ...]] = []
+        for one in files:
+            key = keys[one.document_id] = new_key()
+            path = self._path(one.document_id)
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            with path.open("wb") as file:
+                sealer = Sealer(file, key, one.document_id)
+                sealer.write(one.salt + one.content)
+                sealer.finish()
+            fingerprint = self._fingerprint(one.program, hashlib.sha256(one.content).hexdigest())
+            title = encrypt(key, one.document_id + _TITLE, one.title.encode())
+            digest = document_digest(one.salt, one.content)
+            about = (one.document_id, one.program, fingerprint, digest, len(one.content), one.media_type, title)
+            rows.append((*about, "unscanned"))
+        self._keyring.keep_all(keys)
+        columns = "id, program, fingerprint, digest, bytes, media_type, title, scan"
+        statement = f"COPY vault.documents ({columns}) FROM STDIN"
+        with self._pool.connection() as connection, connection.cursor().copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
 
     def _known(self, program: str, fingerprint: bytes, received: Received) -> Received | None:
         with self._pool.connection() as connection:

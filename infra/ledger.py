@@ -269,12 +269,13 @@ def _append(request: _Request, version: int, decided: Decided, looked_at: Mappin
     )
 
 
-_DAYS = ("occurred_on", "held_on", "received_on", "valid_from", "on")
+DAYS = ("occurred_on", "held_on", "received_on", "valid_from", "on")
+"""The fields that hold the day of an act, the first that there is."""
 
 
 def occurred_on(event: Event) -> Any:
     """The day of the act that an event records, where the act itself has a date."""
-    return next((getattr(event, name) for name in _DAYS if name in event.__struct_fields__), None)
+    return next((getattr(event, name) for name in DAYS if name in event.__struct_fields__), None)
 
 
 def provenance(event: Event) -> str:

@@ -78,11 +78,18 @@ def instrument(document: Mapping[str, Any], origin: str) -> Instrument:
         raise FileFaults(faults) from None
 
 
-def policy(document: Mapping[str, Any], origin: str, instruments: Iterable[Instrument]) -> tuple[Policy, Body]:
-    """A policy, flattened, checked against the instruments known, with its body. FileFaults names all faults."""
+def policy(
+    document: Mapping[str, Any],
+    origin: str,
+    instruments: Iterable[Instrument],
+    library: Mapping[str, Mapping[str, Any]] | None = None,
+) -> tuple[Policy, Body]:
+    """A policy, flattened, checked against the instruments known, with its body. FileFaults names all faults.
+
+    ``library``: the documents that it may build on; without any, those that ship with the program."""
     known = {(i.family, i.version): i for i in instruments}
     try:
-        flat = flatten(dict(document), shipped_policies())
+        flat = flatten(dict(document), shipped_policies() if library is None else library)
         loaded = load(flat)
     except PolicyFaults as error:
         raise FileFaults([f"{origin}: {fault}" for fault in error.faults]) from None

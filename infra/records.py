@@ -292,8 +292,17 @@ def commitment(fact: StoredFact) -> bytes:
 
 def seal(columns: Envelope, salt: bytes, state: bytes) -> bytes:
     """The commitment of a row that consists of these."""
-    covered = _encode(columns)
+    return committed(_encode(columns), salt, state)
+
+
+def committed(covered: bytes, salt: bytes, state: bytes) -> bytes:
+    """The same from an envelope that is encoded already."""
     return _sha256(b"nqms.event.v1\n" + salt + len(covered).to_bytes(4, "big") + covered + state).digest()
+
+
+def enveloped(columns: Envelope) -> bytes:
+    """The canonical bytes of an envelope, as the commitment covers them."""
+    return _encode(columns)
 
 
 def _columns(fact: StoredFact) -> Envelope:

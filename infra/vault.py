@@ -8,7 +8,7 @@ import hashlib
 import os
 import secrets
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -178,6 +178,12 @@ class Vault:
         key = self._keyring.create(person_id)
         self._insert([(person_id, "person", encrypt(key, person_id, msgspec.json.encode(person)))])
         return person_id
+
+    def keep_people(self, people: Mapping[str, PersonRecord]) -> None:
+        """Keep the records of many people whose ids were drawn elsewhere, in bulk. KeyringError when one is known."""
+        keys = {person_id: new_key() for person_id in people}
+        self._keyring.keep_all(keys)
+        self._insert([(i, "person", encrypt(keys[i], i, msgspec.json.encode(one))) for i, one in people.items()])
 
     def person(self, person_id: str) -> PersonRecord | None:
         """The person's record, None when it was erased. UnknownSecret, DamagedSecret, MissingKey."""

@@ -76,6 +76,16 @@ def assemble(settings: Settings, database: Database, clock: Clock | None = None)
 
 
 @contextmanager
+def open_empty(settings: Settings) -> Generator[tuple[Database, Vault, DocumentStore]]:
+    """The database without a ledger being opened in it, and where words and documents go: for loading a whole one."""
+    with open_database(settings) as database:
+        folder = private_folder(settings.data_dir)
+        keyring = Keyring(folder / "keys")
+        documents = DocumentStore(folder / "documents", keyring, database.pool)
+        yield database, Vault(database.pool, keyring), documents
+
+
+@contextmanager
 def open_service(settings: Settings, clock: Clock | None = None, *, run_loops: bool = False) -> Generator[Service]:
     """The service, closed at the end; with ``run_loops`` threads keep the read models up to date and announce what
     comes due meanwhile."""

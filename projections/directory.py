@@ -244,6 +244,12 @@ _SCOPE: dict[str, LiteralString] = {
     "q": "strpos(d.folded, %(q)s) > 0",
 }
 """What a filter asks of a row of the directory."""
+_LISTED: LiteralString = "d.listing = 'listed'"
+_LISTED_THEN: LiteralString = """(d.listing = 'listed' OR d.listing IN ('merged', 'discontinued') AND EXISTS (
+        SELECT FROM read.directory_spans s WHERE s.generation = d.generation AND s.key = d.key
+            AND s.from_position = d.from_position AND s.status IN ('active', 'extended', 'suspended')
+            AND s.since <= %(as_of)s AND (s.until IS NULL OR s.until > %(as_of)s)))"""
+"""On an earlier day also a program that was closed or merged since, if a term of it ran on that day."""
 _BY_RANK: LiteralString = "coalesce(h.scheme, '~'), coalesce(-h.rank, 0)"
 
 
@@ -262,10 +268,11 @@ def _standing(known: LiteralString, asked: frozenset[str]) -> LiteralString:
 def page(asked: frozenset[str], *, then: bool, ranked: bool) -> Question:
     """A page of partners, with the filters that are asked for alone: so each can go by an index.
 
-    ``asked``: names of filters, and ``after`` where it is not the first page. Ranked: by rank within each scheme, those
+    ``asked``: names of filters, ``as_of`` for a given day, and ``after`` where it is not the first page. Ranked: by rank within each scheme, those
     that hold nothing last ('~' sorts after codes); else by name.
     """
     known = _THEN if then else _NOW
+    listed = _LISTED_THEN if "as_of" in asked else _LISTED
     conditions: LiteralString = "".join(f"\n    AND {sql}" for name, sql in _SCOPE.items() if name in asked)
     standing = _standing(known, asked)
     held: LiteralString = ""
@@ -286,7 +293,7 @@ def page(asked: frozenset[str], *, then: bool, ranked: bool) -> Question:
         f"{', as known at a position' if then else ', now known'}",
         f"""SELECT d.body, {by_rank}, d.folded, d.key
 FROM read.directory d {held}
-WHERE d.generation = {_LIVE} AND {known.replace("{0}", "d")} AND d.listing = 'listed'{conditions}
+WHERE d.generation = {_LIVE} AND {known.replace("{0}", "d")} AND {listed}{conditions}
 ORDER BY {place} LIMIT %(limit)s""",
     )
 
@@ -310,7 +317,7 @@ def _next_change(known: LiteralString) -> LiteralString:
 def _members(known: LiteralString) -> LiteralString:
     return f"""SELECT s.affiliate, s.scheme, s.tier, max(s.label), s.rank, count(DISTINCT s.key)
 FROM read.directory_spans s
-WHERE s.generation = {_LIVE} AND {known.replace("{0}", "s")} AND s.listing IN ('listed', 'paused')
+WHERE s.generation = {_LIVE} AND {known.replace("{0}", "s")} AND s.listing IN ('listed', 'paused', 'merged', 'discontinued')
     AND s.status IN ('active', 'extended') AND s.since <= {_DAY} AND (s.until IS NULL OR s.until > {_DAY})
     AND (%(affiliate)s::text IS NULL OR s.affiliate = %(affiliate)s)
 GROUP BY s.affiliate, s.scheme, s.tier, s.rank

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from domain.closure import PartnerStatusClosed, ProgramDiscontinued
 from domain.grant import TierGranted
 from domain.language import Event
 from domain.listing import ProgramListingPaused, ProgramRegistered
@@ -74,6 +75,28 @@ def _tell(recorder: LedgerRecorder) -> None:
 
 
 BY_NAME = ["ded", "lean", "plain", "exp1", "exp2", "member"]  # é comes after z: by code points, in every locale
+
+
+@pytest.mark.req("S0-25", "H10")
+def test_a_program_that_closed_is_shown_on_the_days_on_which_it_held_a_tier(
+    database: Database, recorder: LedgerRecorder
+) -> None:
+    closing = date(2026, 9, 1)
+    for program in ("closed", "open"):
+        record(recorder, f"program:{program}", renamed(EXPERT.events, f"{program} Friends"))
+    end = PartnerStatusClosed(
+        measure_id="m1", scheme="full", tier="expert", zone="America/Chicago", effective_on=closing, ground="discontinued"
+    )
+    record(recorder, "program:closed", [end, ProgramDiscontinued(closed_on=closing)], len(EXPERT.events))
+    Projector(database, recorder).catch_up()
+    reading = Reading(database)
+    before, since = date(2026, 8, 31), closing
+    assert ids_of(reading, as_of=before) == ["closed", "open"]
+    assert ids_of(reading, PartnerFilter(status="active"), as_of=before) == ["closed", "open"]
+    assert ids_of(reading, PartnerFilter(scheme="full"), as_of=before) == ["closed", "open"]
+    assert ids_of(reading, as_of=since) == ids_of(reading) == ["open"]
+    assert [m.members for m in reading.members_on(before, now=NOW)] == [2]
+    assert [m.members for m in reading.members_on(since, now=NOW)] == [1]
 
 
 @pytest.mark.req("S0-25", "A28", "M23")

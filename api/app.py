@@ -20,6 +20,7 @@ from api import (
     field,
     funders,
     interests,
+    log,
     notices,
     operations,
     partners,
@@ -58,6 +59,7 @@ def create_app(service: Service, *, demo_identity: bool = False) -> FastAPI:
     app.state.kept = KeptAnswers()
     operations.install(app, service)
     app.include_router(operations.routes)
+    app.include_router(log.routes)
     app.include_router(commands.router(), prefix=API)
     for room in ROOMS:
         app.include_router(room.routes, prefix=API)

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from api import cli_acts, cli_field, cli_matters, cli_reads
+from api import cli_acts, cli_field, cli_log, cli_matters, cli_reads
 from api.cli_progress import rebuilding
 from api.cli_session import Format, Formatted, Wrong, plain_errors, say, say_json, session, settings, table
 from api.identity import is_loopback
@@ -28,6 +28,7 @@ app.add_typer(cli_reads.verbs)
 app.add_typer(cli_matters.verbs)
 app.add_typer(cli_field.verbs)
 app.add_typer(cli_acts.verbs)
+app.add_typer(cli_log.verbs)
 Demonstration = Annotated[
     bool, typer.Option("--demo", help="With the demonstration's programs, and a choice of who to be.")
 ]

@@ -276,7 +276,9 @@ class TransparencyLog:
     def _publish_keys(self) -> None:
         for number, note in enumerate(self._keys.statements(), 1):
             self.files.put(f"keys/{number}", str(note).encode())
-        self.files.replace("key", f"{self.key}\n".encode())
+        key = f"{self.key}\n".encode()
+        if self.files.read("key") != key:
+            self.files.replace("key", key)
 
     def _signed(self, name: str) -> tuple[Checkpoint, Note] | None:
         written = self.files.read(name)

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from api import (
     appeals,
+    bundles,
     catalogue,
     commands,
     complaints,
@@ -35,7 +36,7 @@ from infra.wiring import Service
 VERSION = "0.1.0"
 API = "/api/v1"
 ROOMS = (
-    *(documents, people, catalogue, queries, worklist, appeals, entitlements, interests, complaints),
+    *(documents, people, catalogue, queries, bundles, worklist, appeals, entitlements, interests, complaints),
     *(partners, notices, field, funders),
 )
 """The modules with routes of their own, in the order in which they are described."""

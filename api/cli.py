@@ -32,6 +32,12 @@ app.add_typer(cli_log.verbs)
 Demonstration = Annotated[
     bool, typer.Option("--demo", help="With the demonstration's programs, and a choice of who to be.")
 ]
+Kept = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--checkpoint", metavar="FILE", help="A checkpoint of the log that was kept elsewhere; again for more."
+    ),
+]
 
 
 class Story(StrEnum):
@@ -192,11 +198,13 @@ def clock(
 
 
 @app.command()
-def verify(form: Formatted = Format.TEXT) -> None:
+def verify(checkpoint: Kept = None, form: Formatted = Format.TEXT) -> None:
     """Computes every digest, derives every decision and builds every read model again; names every divergence."""
     from infra.verification import summary
     from infra.verification import verify as checked
 
+    with plain_errors():
+        kept = [cli_log.kept_checkpoint(one) for one in checkpoint or []]
     with session() as service, Progress(transient=True, console=Console(stderr=True)) as progress:
         tasks: dict[str, Any] = {}
 
@@ -204,7 +212,7 @@ def verify(form: Formatted = Format.TEXT) -> None:
             tasks.setdefault(name, progress.add_task(name, total=total) if name not in tasks else None)
             progress.update(tasks[name], completed=done)
 
-        checks = checked(service, show)
+        checks = checked(service, show, kept)
     failed = [check for check in checks if not check.fine]
     if form is Format.JSON:
         say_json([{"check": c.name, "what": c.what, "count": c.count, "divergences": c.divergences} for c in checks])

@@ -36,7 +36,12 @@ class NoDecision(LookupError):
 
 
 def bundle(
-    recorder: FactRecorder, vault: Vault, log: TransparencyLog, program_id: str, decision_id: str, words: Words = "reasons"
+    recorder: FactRecorder,
+    vault: Vault,
+    log: TransparencyLog,
+    program_id: str,
+    decision_id: str,
+    words: Words = "reasons",
 ) -> bytes:
     """The bundle of a decision, as a file. NoDecision; LogDiverged when the log cannot be signed up to it."""
     facts = _up_to(recorder.read_stream(f"program:{program_id}"), decision_id)

@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 
 from api.app import create_app
 from api.cli import app
+from consumers import verify_bundle
 from infra.log_source import RemoteLog
 from infra.merkle import Tree
 from infra.notes import Checkpoint, Note, VerifierKey, opened
@@ -149,3 +150,30 @@ def rolled_back(log: TransparencyLog) -> None:
     signer = log._keys.current()
     early = Checkpoint(log.origin, 1, log.tree(1).root())
     log.files.replace("checkpoint", (early.text + "\n" + signer.line(early.text)).encode())
+
+
+class TestBundles:
+    def test_whoever_may_read_the_decision_gets_its_bundle(self, read_only: Desk) -> None:
+        client, lake = read_only.client(), read_only.journeys["lake"]
+        row = read_only.service.reading.decisions(program_id=lake.program_id).rows[0]
+        path = f"/decisions/{row.dossier.decision_id}/bundle"
+        answer = client.get(path, by=lake.id_of("lead"))
+        assert answer.headers["content-type"] == "application/json"
+        assert answer.headers["cache-control"] == "private, no-store"
+        key = verify_bundle.key_of(str(read_only.service.log.key), 1)
+        assert "mn-qp/expert was granted" in verify_bundle.verify(answer.text, key, [], 0)[0]
+        assert answer.json()["texts"] != {}
+        assert client.get(path, by=lake.id_of("lead"), words="none").json()["texts"] == {}
+        assert codes(client.get(path, by="p_stranger0")) == ["NOT_DISCLOSED"]
+        assert codes(client.get(path)) == ["NOT_IDENTIFIED"]
+        assert codes(client.get("/decisions/nosuch/bundle", by="operator")) == ["NOT_FOUND"]
+        assert codes(client.get(path, by=lake.id_of("lead"), words="some")) == ["PARAMETER_INVALID"]
+
+    def test_a_bundle_from_the_command_line(self, nqms: Shell, desk: Desk, tmp_path: Path) -> None:
+        decided = nqms.json("decisions", "--name", "lantern")
+        assert isinstance(decided, list)
+        file = tmp_path / "decision.bundle.json"
+        said = nqms("bundle", decided[0]["decision_id"], "-o", str(file)).stdout
+        assert f"verified with --key {desk.service.log.key}" in said
+        assert verify_bundle.main([str(file), "--key", str(desk.service.log.key)]) == 0
+        assert "no decision nosuch" in nqms("bundle", "nosuch", "-o", str(file), code=2).stderr

@@ -77,7 +77,7 @@ def statements_anew(bundle: dict[str, Any], events: Events) -> Events:
         name, fields = json.loads(envelope)["type"].removesuffix(".v1"), json.loads(state)
         if name.startswith("Statement"):
             covers = digest_of(verify_bundle.stated(p, fields["cycle_id"]))
-            place = fields["signature"] if "signature" in fields else fields
+            place = fields.get("signature", fields)
             place["covers"] = covers
         verify_bundle.fold(p, name, fields, version)
         anew.append([envelope, salt, json.dumps(fields, separators=(",", ":"), ensure_ascii=False)])

@@ -1,5 +1,6 @@
 """Verbs about proof: the log's checkpoint and key, a witness, and the bundle that proves a decision."""
 
+import json
 import time
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -164,7 +165,7 @@ def bundle(
         except NoDecision as error:
             raise Wrong(str(error)) from None
         output.write_bytes(content)
-        seen = service.log.seen_by(service.log.proving(1)[1])
+        seen = service.log.seen_by(Note.parse(json.loads(content)["checkpoint"]))
         say(f"{output}: {len(content):,} bytes, verified with --key {service.log.key}")
         for one in service.log.witnesses:
             say(f"{'seen by' if one.name in seen else 'not yet seen by'} {one}")

@@ -11,7 +11,7 @@ from infra.merkle import WIDTH, Frontier, MissingTile, Tree, leaf_hash
 from infra.notes import Checkpoint
 from infra.transparency import TransparencyLog
 
-MOST_NAMED = 50
+MOST_NAMED = 40
 
 
 class LogCheck:
@@ -59,12 +59,12 @@ class LogCheck:
 
     def divergences(self) -> Iterator[str]:
         """Everything that differs, in sentences; to be asked for once all events were seen."""
-        yield from self._trouble
-        if self._differing > MOST_NAMED:
-            yield f"and {self._differing - MOST_NAMED:,} more positions differ from what the log has"
         own = [(self._own, "the log's checkpoint")] if self._own else []
         for checkpoint, called in (*own, *((c, f"the checkpoint of size {c.size} kept outside") for c in self._kept)):
             yield from self._against(checkpoint, called)
+        yield from self._trouble
+        if self._differing > MOST_NAMED:
+            yield f"and {self._differing - MOST_NAMED:,} more positions differ from what the log has"
 
     def _signed_tiles(self) -> Tree | None:
         """The tiles, if they give the root of the log's own checkpoint, and of those kept outside as far as they go."""

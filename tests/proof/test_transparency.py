@@ -357,7 +357,7 @@ def _contradict(kind: str, log: TransparencyLog, recorder: LedgerRecorder, early
     """Make the log show something else than it had shown, as one who holds its key could."""
     from infra.notes import Checkpoint
 
-    signer = log._keys.current()  # pyright: ignore[reportPrivateUsage]
+    signer = log._keys.current()
 
     def show(checkpoint: Checkpoint) -> None:
         log.files.replace("checkpoint", (checkpoint.text + "\n" + signer.line(checkpoint.text)).encode())

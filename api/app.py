@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from api import (
     appeals,
+    bundles,
     catalogue,
     commands,
     complaints,
@@ -20,6 +21,7 @@ from api import (
     field,
     funders,
     interests,
+    log,
     notices,
     operations,
     partners,
@@ -34,7 +36,7 @@ from infra.wiring import Service
 VERSION = "0.1.0"
 API = "/api/v1"
 ROOMS = (
-    *(documents, people, catalogue, queries, worklist, appeals, entitlements, interests, complaints),
+    *(documents, people, catalogue, queries, bundles, worklist, appeals, entitlements, interests, complaints),
     *(partners, notices, field, funders),
 )
 """The modules with routes of their own, in the order in which they are described."""
@@ -58,6 +60,7 @@ def create_app(service: Service, *, demo_identity: bool = False) -> FastAPI:
     app.state.kept = KeptAnswers()
     operations.install(app, service)
     app.include_router(operations.routes)
+    app.include_router(log.routes)
     app.include_router(commands.router(), prefix=API)
     for room in ROOMS:
         app.include_router(room.routes, prefix=API)

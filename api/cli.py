@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from api import cli_acts, cli_field, cli_matters, cli_reads, cli_simulate
+from api import cli_acts, cli_field, cli_log, cli_matters, cli_reads, cli_simulate
 from api.cli_progress import rebuilding
 from api.cli_session import Format, Formatted, Wrong, plain_errors, say, say_json, session, settings, table
 from api.identity import is_loopback
@@ -29,8 +29,15 @@ app.add_typer(cli_matters.verbs)
 app.add_typer(cli_field.verbs)
 app.add_typer(cli_simulate.verbs)
 app.add_typer(cli_acts.verbs)
+app.add_typer(cli_log.verbs)
 Demonstration = Annotated[
     bool, typer.Option("--demo", help="With the demonstration's programs, and a choice of who to be.")
+]
+Kept = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--checkpoint", metavar="FILE", help="A checkpoint of the log that was kept elsewhere; again for more."
+    ),
 ]
 
 
@@ -192,11 +199,13 @@ def clock(
 
 
 @app.command()
-def verify(form: Formatted = Format.TEXT) -> None:
+def verify(checkpoint: Kept = None, form: Formatted = Format.TEXT) -> None:
     """Computes every digest, derives every decision and builds every read model again; names every divergence."""
     from infra.verification import summary
     from infra.verification import verify as checked
 
+    with plain_errors():
+        kept = [cli_log.kept_checkpoint(one) for one in checkpoint or []]
     with session() as service, Progress(transient=True, console=Console(stderr=True)) as progress:
         tasks: dict[str, Any] = {}
 
@@ -204,7 +213,7 @@ def verify(form: Formatted = Format.TEXT) -> None:
             tasks.setdefault(name, progress.add_task(name, total=total) if name not in tasks else None)
             progress.update(tasks[name], completed=done)
 
-        checks = checked(service, show)
+        checks = checked(service, show, kept)
     failed = [check for check in checks if not check.fine]
     if form is Format.JSON:
         say_json([{"check": c.name, "what": c.what, "count": c.count, "divergences": c.divergences} for c in checks])

@@ -72,7 +72,8 @@ def healthz() -> dict[str, str]:
     responses={503: {"description": "The database does not answer, or a read model is stalled."}},
 )
 def readyz(request: Request, response: Response) -> dict[str, Any]:
-    """Ready while the ledger can be read and every read model keeps up; events that wait are named all the same."""
+    """Ready while the ledger can be read and every read model keeps up; events that wait, and a log that cannot be signed
+    any more, are named all the same."""
     service: Service = request.app.state.service
     head = service.ledger.recorder.head()[0]
     positions, lag = service.projector.positions(), service.projector.lag()
@@ -87,6 +88,7 @@ def readyz(request: Request, response: Response) -> dict[str, Any]:
         "lag": {model: {"events": events, "seconds": round(seconds, 3)} for model, (events, seconds) in lag.items()},
         "stalled": stalled,
         "parked": parked,
+        "log": service.log.trouble or "fine",
     }
 
 

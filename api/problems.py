@@ -17,7 +17,10 @@ from domain.language import REFUSALS, Kind, Reason, Refused
 from infra.documents import DocumentRefused
 from infra.ledger import StaleVersion
 from infra.library import FileFaults
+from infra.log_files import LogDiverged
 from infra.mapper import UnfitEvent
+from infra.merkle import MissingTile
+from infra.notes import BadNote
 from infra.outage import OUTAGES
 from infra.reading import CursorInvalid
 from infra.records import (
@@ -87,6 +90,7 @@ FAULTS: dict[str, Fault] = {
         ("LEDGER_BUSY", 503, "Try again in a moment"),
         ("OUTCOME_UNKNOWN", 503, "It is not known whether that was recorded"),
         ("NOT_YET_VISIBLE", 503, "Not there yet"),
+        ("LOG_DIVERGED", 503, "The log has to be looked at first"),
     )
 }
 
@@ -220,6 +224,14 @@ def _cursor(error: CursorInvalid) -> Problem:
     return Problem("INVALID_PARAMETER", f"{error}.")
 
 
+def _note(error: BadNote) -> Problem:
+    return Problem("INVALID_BODY", f"{error}.")
+
+
+def _diverged(error: LogDiverged | MissingTile) -> Problem:
+    return Problem("LOG_DIVERGED", f"{error}.")
+
+
 TRANSLATED: dict[type[Exception], Callable[[Any], Problem]] = {
     Refused: refused,
     ValidationError: invalid_body,
@@ -234,6 +246,9 @@ TRANSLATED: dict[type[Exception], Callable[[Any], Problem]] = {
     DocumentRefused: _document,
     FileFaults: _faults,
     CursorInvalid: _cursor,
+    BadNote: _note,
+    LogDiverged: _diverged,
+    MissingTile: _diverged,
 }
 """Every exception that stands for a no, with its translation."""
 

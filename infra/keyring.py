@@ -27,12 +27,7 @@ class Keyring:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        mode = stat.S_IMODE(folder.stat().st_mode)
-        if mode & 0o077:
-            raise KeyringError(
-                f"{folder} holds keys but has mode {mode:04o}: close it with chmod 700, and ask who read it"
-            )
+        private_mode(folder)
 
     def __repr__(self) -> str:
         return f"Keyring({str(self._folder)!r})"
@@ -59,7 +54,7 @@ class Keyring:
             if not path.parent.exists():
                 path.parent.mkdir(mode=0o700, exist_ok=True)
                 folders.add(self._folder)
-            _write_once(path, key)
+            keep_once(path, key)
             folders.add(path.parent)
         for folder in folders:
             sync_folder(folder)
@@ -69,7 +64,7 @@ class Keyring:
         for secret_id, key in keys.items():
             path = self._path(secret_id)
             path.parent.mkdir(mode=0o700, exist_ok=True)
-            _write_once(path, key, sync=False)
+            keep_once(path, key, sync=False)
         os.sync()
 
     def get(self, secret_id: str) -> bytes | None:
@@ -147,7 +142,16 @@ def new_key() -> bytes:
     return secrets.token_bytes(KEY_BYTES)
 
 
-def _write_once(path: Path, key: bytes, *, sync: bool = True) -> None:
+def private_mode(folder: Path) -> None:
+    """Make a folder for keys when it is missing. KeyringError when others than its owner may enter it."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    mode = stat.S_IMODE(folder.stat().st_mode)
+    if mode & 0o077:
+        raise KeyringError(f"{folder} holds keys but has mode {mode:04o}: close it with chmod 700, and ask who read it")
+
+
+def keep_once(path: Path, key: bytes, *, sync: bool = True) -> None:
+    """Store a key in a file that is not there yet, for its owner alone. KeyringError when there is one."""
     beside = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:

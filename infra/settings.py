@@ -9,6 +9,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from infra.notes import COSIGNATURE, VerifierKey
+
 _SECRET_WORDS = ("password", "sslpassword", "oauth_client_secret")
 
 
@@ -59,6 +61,13 @@ def _addresses(value: str | None) -> str | None:
     return value
 
 
+def _witnesses(value: str | None) -> str | None:
+    for one in (value or "").split(",") if value else ():
+        if VerifierKey.parse(one).kind != COSIGNATURE:  # BadNote is a ValueError
+            raise ValueError("a witness's key cosigns; this one signs as a log")
+    return value
+
+
 _Connection = Annotated[str | None, AfterValidator(_connection)]
 _Brokers = Annotated[str | None, AfterValidator(_addresses)]
 
@@ -76,13 +85,17 @@ class Settings(BaseSettings):
     )
 
     data_dir: Annotated[Path, AfterValidator(_absolute)] = Field(default_factory=_data_home)
-    """Folder of the embedded database, the documents and the keys."""
+    """Folder of the embedded database, the documents, the log and the keys."""
     database_url: _Connection = Field(default=None, repr=False)
     """An outside PostgreSQL server, as the application's own role. None: the embedded one in `data_dir`."""
     migrate_url: _Connection = Field(default=None, repr=False)
     """The same database as the role that owns the schema; only `nqms migrate` uses it."""
     kafka_bootstrap: _Brokers = None
     """Kafka brokers (host:port, comma separated) for the relay. None: no relay."""
+    witnesses: Annotated[str | None, AfterValidator(_witnesses)] = None
+    """Verifier keys of the log's witnesses (as `nqms log witness` prints them), comma separated. None: no witnesses."""
+    witness_quorum: Annotated[int, Field(ge=0)] = 0
+    """How many witnesses have to cosign a checkpoint before it counts as witnessed."""
     listen: Annotated[str, AfterValidator(_address)] = "127.0.0.1:8000"
     """Where `nqms serve` listens, host:port."""
     test_kafka: _Brokers = None
@@ -99,6 +112,11 @@ class Settings(BaseSettings):
     def listen_port(self) -> int:
         """The port part of `listen`."""
         return host_and_port(self.listen)[1]
+
+    @property
+    def witness_keys(self) -> tuple[VerifierKey, ...]:
+        """The keys in `witnesses`."""
+        return tuple(VerifierKey.parse(one) for one in self.witnesses.split(",")) if self.witnesses else ()
 
     def public(self) -> dict[str, Any]:
         """All settings as plain values that may be printed: passwords in addresses are replaced by stars."""

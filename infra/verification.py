@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import msgspec
+import psycopg
 
 from domain import evolve, initial
 from domain.decision import TierDecisionDeferred, TierDenied
@@ -17,9 +18,12 @@ from domain.reversal import DecisionCorrected
 from domain.values import InstrumentRef, PolicyRef, TextRef
 from infra.documents import DocumentStore, ErasedDocument, UnknownDocument
 from infra.ledger import Ledger
+from infra.log_check import LogCheck
 from infra.mapper import decode
+from infra.notes import Checkpoint
 from infra.projector import Projector
 from infra.records import StoredFact, commitment
+from infra.transparency import TransparencyLog
 from infra.vault import DamagedSecret, MissingKey, UnknownSecret, Vault, text_digest
 
 BATCH = 1_000
@@ -51,6 +55,11 @@ class Verified(Protocol):
     @property
     def projector(self) -> Projector:
         """Its read models."""
+        ...
+
+    @property
+    def log(self) -> TransparencyLog:
+        """The log over its ledger."""
         ...
 
 
@@ -92,22 +101,34 @@ def _silent(name: str, done: int, total: int) -> None:
     """Nobody watches."""
 
 
-def verify(service: Verified, progress: Progress = _silent) -> list[Check]:
-    """Every check, in order. It changes nothing; the head is taken once, what comes later is not looked at."""
+def verify(service: Verified, progress: Progress = _silent, kept: Sequence[Checkpoint] = ()) -> list[Check]:
+    """Every check, in order. It changes nothing; the head is taken once, what comes later is not looked at.
+
+    ``kept``: checkpoints of the log that were kept elsewhere; the ledger has to agree with them too.
+    """
+    log = LogCheck(service.log, kept)
     head = service.ledger.recorder.head()[0]
-    sweep = _Sweep(service, head, progress)
+    sweep = _Sweep(service, head, progress, log)
     sweep.run()
     decisions = _decisions(service.ledger, sweep, progress)
     models = _models(service.projector, head)
-    return [sweep.commitments, sweep.order, sweep.readable, decisions, models, *_cited(service, sweep, progress)]
+    first = [sweep.commitments, sweep.order, sweep.readable, _logged(log, head)]
+    return [*first, decisions, models, *_cited(service, sweep, progress)]
+
+
+def _logged(log: LogCheck, head: int) -> Check:
+    """What the log signed, held against the events."""
+    check = Check("log", "events under a signed checkpoint", log.count(), divergences=list(log.divergences()))
+    check.note = f" (of {head:,})" if log.count() < head else ""
+    return check
 
 
 class _Sweep:
     """One reading of the whole ledger, in order, and what it finds cited."""
 
-    def __init__(self, service: Verified, head: int, progress: Progress) -> None:
+    def __init__(self, service: Verified, head: int, progress: Progress, log: LogCheck) -> None:
         self.recorder = service.ledger.recorder
-        self.head, self.progress = head, progress
+        self.head, self.progress, self.log = head, progress, log
         self.commitments = Check("commitments", "events whose digest was computed again")
         self.order = Check("order", "positions without a gap and versions in sequence")
         self.readable = Check("readable", "events of known types")
@@ -134,7 +155,9 @@ class _Sweep:
         self.order.count += 1
         self.readable.count += 1
         place = f"position {fact.position} ({fact.stream}@{fact.version} {fact.type})"
-        if commitment(fact) != fact.commitment:
+        computed = commitment(fact)
+        self.log.see(fact.position, computed, fact.commitment)
+        if computed != fact.commitment:
             self.commitments.note_divergence(f"{place}: the row is not what was committed to")
         if fact.position != before + 1:
             self.order.note_divergence(f"{place}: follows position {before}")
@@ -240,8 +263,11 @@ def _uncorrected(
 def _models(projector: Projector, head: int) -> Check:
     """Every read model built again out of sight and compared; events that wait are divergences too."""
     check = Check("read models", "read models compared with a rebuild")
-    projector.catch_up()
     check.count = len(projector.positions())
+    try:
+        projector.catch_up()
+    except psycopg.Error as error:  # a ledger whose past was changed cannot be followed any more
+        check.note_divergence(f"they cannot follow the ledger: {type(error).__name__}")
     for difference in projector.verify():
         check.note_divergence(str(difference))
     for model, parked in projector.parked().items():

@@ -21,6 +21,7 @@ from infra.projector import Projector
 from infra.reading import Reading
 from infra.recorder import LEDGER_OPENED, LedgerRecorder
 from infra.settings import Settings
+from infra.transparency import TransparencyLog, origin_of
 from infra.vault import Vault
 
 ORIGIN = "nqms"
@@ -41,6 +42,7 @@ class Service:
     projector: Projector
     reading: Reading
     matters: Matters
+    log: TransparencyLog
 
 
 def recording_clock(database: Database, clock: Clock | None) -> Clock | None:
@@ -72,7 +74,17 @@ def assemble(settings: Settings, database: Database, clock: Clock | None = None)
     ledger = Ledger(recorder, vault, documents, ledger_clock)
     projector = Projector(database, recorder)
     reading, matters = Reading(database), Matters(database)
-    return Service(settings, database, keyring, vault, documents, ledger, projector, reading, matters)
+    log = _log(settings, database, recorder, folder)
+    return Service(settings, database, keyring, vault, documents, ledger, projector, reading, matters, log)
+
+
+def _log(settings: Settings, database: Database, recorder: LedgerRecorder, folder: Path) -> TransparencyLog:
+    """The log over the ledger; its files lie beside the documents, its keys beside those of the vault."""
+    (first,) = recorder.read(0, 1)
+    keys = folder / "keys" / "log"
+    return TransparencyLog(
+        database, folder / "log", keys, origin_of(first), settings.witness_keys, settings.witness_quorum
+    )
 
 
 @contextmanager
@@ -87,15 +99,15 @@ def open_empty(settings: Settings) -> Generator[tuple[Database, Vault, DocumentS
 
 @contextmanager
 def open_service(settings: Settings, clock: Clock | None = None, *, run_loops: bool = False) -> Generator[Service]:
-    """The service, closed at the end; with ``run_loops`` threads keep the read models up to date and announce what
-    comes due meanwhile."""
+    """The service, closed at the end; with ``run_loops`` threads keep the read models and the log up to date and
+    announce what comes due meanwhile."""
     with open_database(settings) as database:
         service = assemble(settings, database, clock)
         if not run_loops:
             yield service
             return
         stop = Signal()
-        loops = (service.projector.run, announcing.Clock(service.ledger, service.reading).run)
+        loops = (service.projector.run, announcing.Clock(service.ledger, service.reading).run, service.log.run)
         threads = [Thread(target=loop, args=(stop,), daemon=True) for loop in loops]
         for thread in threads:
             thread.start()

@@ -232,6 +232,7 @@ def _hung(line: str, width: int) -> str:
 
 def _verification(service: Service, console: Console) -> bool:
     console.rule("Verification")
+    service.log.catch_up()
     checks = verify(service)
     for line in (*map(str, checks), summary(checks)):
         console.print(line, markup=False, highlight=False)

@@ -136,4 +136,5 @@ def later(told: Told, postgres: EmbeddedServer, tmp_path_factory: pytest.TempPat
     from tests.api.later import tell
 
     with opened_desk(told, postgres, tmp_path_factory.mktemp("later") / "data") as opened:
+        opened.service.log.catch_up()
         yield tell(opened)

@@ -129,6 +129,7 @@ class Walk:
     def _fillings(self, method: str, name: str) -> list[str]:
         """Every id of the world; of the things with a version only their own. What is posted is not read by its id."""
         known = {"version": ["1", "2", "2012.1", "2014.1"], "kind": ["mou", "statement", "policies"]}
+        known |= {"path": ["0/000", "entries/000", "entries/001", "../keys"], "number": ["1"]}
         return known.get(name) or (self.ids if method == "GET" else [self.later.mill.program_id])
 
     def _ask(self, method: str, path: str, address: str, queries: list[dict[str, str]]) -> None:

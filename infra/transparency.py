@@ -1,0 +1,314 @@
+"""The log over the ledger: every event's commitment is a leaf, at its position less one, under a signed checkpoint.
+
+It follows the ledger in a loop of its own and is never on the way of an append. All that it knows lies in its public
+files; a crash at any step leaves the last checkpoint valid, and going on writes the same bytes again.
+"""
+
+import fcntl
+import logging
+from collections import OrderedDict
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event as Signal
+from threading import RLock
+from typing import Any, Final
+
+import msgspec
+import psycopg
+from psycopg_pool import PoolTimeout
+
+from infra.database import Database
+from infra.keyring import KeyringError
+from infra.log_files import CHECKPOINT, WITNESSED, LogDiverged, LogFolder, bundled, entries_in, tile_path
+from infra.log_keys import SigningKeys
+from infra.merkle import WIDTH, Frontier, Tree, leaf_hash, root_of, tile_widths
+from infra.notes import ED25519, BadNote, Checkpoint, Note, VerifierKey, opened, seen_by
+from infra.records import StoredFact
+
+TICK: Final = 1.0
+"""Seconds between two looks at the ledger, and so at the least between two checkpoints."""
+BATCH: Final = 8192
+_COMMITMENTS = "SELECT position, commitment FROM ledger.events WHERE position > %s ORDER BY position LIMIT %s"
+_COSIGNED = "cosigned"
+_log = logging.getLogger("nqms.log")
+
+
+def origin_of(first: StoredFact) -> str:
+    """The name of the log over a ledger: by which clock it records, and the beginning of its first event's commitment."""
+    clock = msgspec.json.decode(first.state, type=dict[str, str])["clock"]
+    return f"nqms/{clock}/{first.commitment.hex()[:16]}"
+
+
+@dataclass
+class _Edge:
+    """What the next entries are added to: the complete subtrees, and of each level the tile that is not full."""
+
+    frontier: Frontier = field(default_factory=Frontier)
+    tiles: list[list[bytes]] = field(default_factory=list[list[bytes]])
+    entries: list[bytes] = field(default_factory=list[bytes])
+
+
+class TransparencyLog:
+    """The log of one ledger in ``folder``, signed with the keys in ``keys``. Safe from many threads and processes."""
+
+    def __init__(
+        self,
+        database: Database,
+        folder: Path,
+        keys: Path,
+        origin: str,
+        witnesses: Sequence[VerifierKey] = (),
+        quorum: int = 0,
+    ) -> None:
+        self.origin, self.witnesses, self.quorum = origin, tuple(witnesses), quorum
+        self.files = LogFolder(folder)
+        self._database = database
+        self._keys = SigningKeys(keys, origin, ED25519)
+        self._edge: _Edge | None = None
+        self._lock = RLock()
+        self._rows: OrderedDict[tuple[int, int], list[list[bytes]]] = OrderedDict()
+        self.trouble: str | None = None
+        """Why nothing is signed at present, if something is wrong."""
+
+    # --- what it says ---------------------------------------------------------------------------------------------
+
+    @property
+    def key(self) -> VerifierKey:
+        """The key by which its checkpoints are known."""
+        return self._keys.current().key
+
+    def checkpoint(self) -> tuple[Checkpoint, Note] | None:
+        """The last checkpoint with whoever cosigned it; None before the first. LogDiverged when it is not this log's."""
+        return self._signed(CHECKPOINT)
+
+    def witnessed(self) -> tuple[Checkpoint, Note] | None:
+        """The newest checkpoint that enough witnesses cosigned; None where there is none."""
+        return self._signed(WITNESSED)
+
+    def seen_by(self, note: Note) -> dict[str, int]:
+        """Which witnesses of the settings cosigned it, and when, in seconds since 1970."""
+        return seen_by(note, self.witnesses)
+
+    def proving(self, position: int) -> tuple[Checkpoint, Note]:
+        """The checkpoint to prove events up to a position with: a witnessed one where there is one. LogDiverged if none."""
+        for found in (self.witnessed(), self.checkpoint()):
+            if found and found[0].size >= position:
+                return found
+        raise LogDiverged("truncation", f"no checkpoint covers position {position} yet")
+
+    def several(self, size: int, indices: Sequence[int]) -> list[bytes]:
+        """One proof that several leaves stand in the tree of that size. MissingTile."""
+        with self._lock:
+            return self.tree(size).several(indices)
+
+    def inclusion(self, size: int, index: int) -> list[bytes]:
+        """The proof that one leaf stands in the tree of that size. MissingTile."""
+        with self._lock:
+            return self.tree(size).inclusion(index)
+
+    def tree(self, size: int) -> Tree:
+        """The tree of that size, over the files. Not for several threads at once."""
+        return Tree(size, self.files.read_tile, self._rows)
+
+    # --- following the ledger -------------------------------------------------------------------------------------
+
+    def run(self, stop: Signal) -> None:
+        """Keep up with the ledger until ``stop`` is set; for a thread or process of its own."""
+        while not stop.is_set():
+            try:
+                self.catch_up()
+            except (psycopg.Error, PoolTimeout, OSError):
+                _log.warning("the log could not be brought up to date; it tries again", exc_info=True)
+            except (LogDiverged, LookupError, KeyringError) as error:
+                if self.trouble != str(error):
+                    _log.error("nothing is signed any more: %s", error)
+                self.trouble = str(error)
+            stop.wait(TICK)
+
+    def catch_up(self) -> Checkpoint:
+        """Bring the log to where the ledger is now and sign that. LogDiverged when the past is not what was signed."""
+        with self._turn():
+            try:
+                edge = self._loaded()
+                while self._step(edge):
+                    pass
+            except BaseException:
+                self._edge = None
+                raise
+        self.trouble = None
+        found = self.checkpoint()
+        assert found is not None  # a ledger has a first event
+        return found[0]
+
+    def replace_key(self) -> tuple[VerifierKey, VerifierKey]:
+        """Sign with a new key from now on; the old and the new one. The statement that both signed is published."""
+        with self._turn():
+            old, new = self._keys.replace()
+            self._publish_keys()
+            found = self._signed(CHECKPOINT)
+            if found:
+                self._sign(found[0])
+        return old.key, new.key
+
+    def accept(self, note: Note) -> dict[str, int]:
+        """Keep the cosignatures under a checkpoint of this log; who has seen it by now. BadNote for anything else."""
+        checkpoint, bare = self._own(note)
+        seen = self.seen_by(note)
+        if not seen:
+            raise BadNote("no witness of the settings cosigned it")
+        with self._turn():
+            name = f"{_COSIGNED}/{checkpoint.size}"
+            known = self.files.read(name)
+            merged = Note.parse(known.decode()) if known else bare
+            if merged.text != bare.text:
+                raise LogDiverged("fork", f"two checkpoints of size {checkpoint.size} bear this log's signature")
+            merged = merged.with_lines(str(one) for one in note.signatures if any(one.by(w) for w in self.witnesses))
+            self._keep_cosigned(name, checkpoint, merged)
+        return self.seen_by(merged)
+
+    # --- steps ----------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _turn(self) -> Generator[None]:
+        """One writer of the files at a time, in this process and in all others."""
+        with self._lock, (self.files.folder / ".turn").open("ab") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def _loaded(self) -> _Edge:
+        """The edge of the tree at the last checkpoint; read from the files unless it is at hand, and looked over."""
+        found = self.checkpoint()
+        size = found[0].size if found else 0
+        edge = self._edge
+        if edge is None or edge.frontier.size != size:
+            edge = self._edge = self._read_edge(found[0]) if found else _Edge()
+            self._publish_keys()
+        if size:
+            self._check_tail(size, edge)
+        return edge
+
+    def _read_edge(self, checkpoint: Checkpoint) -> _Edge:
+        size = checkpoint.size
+        frontier = self.tree(size).frontier()
+        if frontier.root() != checkpoint.root:
+            raise LogDiverged("fork", f"the tiles do not give the root of the checkpoint of size {size}")
+        edge = _Edge(frontier, [[] for _ in range((size.bit_length() + 7) // 8)])
+        for level, index, width in tile_widths(size):
+            tile = self.files.read_tile(level, index, width)
+            edge.tiles[level] = [tile[i : i + 32] for i in range(0, len(tile), 32)]
+        if size % WIDTH:
+            edge.entries = self._entries(size // WIDTH, size % WIDTH)
+        return edge
+
+    def _entries(self, index: int, width: int) -> list[bytes]:
+        for wide in (width, WIDTH):
+            bundle = self.files.read(tile_path("entries", index, wide))
+            if bundle is not None:
+                return list(entries_in(bundle))[:width]
+        raise LogDiverged("truncation", f"the entries from position {index * WIDTH + 1} on are missing")
+
+    def _check_tail(self, size: int, edge: _Edge) -> None:
+        """The last event that was signed is in the ledger still, as it was."""
+        ((position, commitment),) = self._commitments(size - 1, 1) or [(0, b"")]
+        if position != size:
+            raise LogDiverged("truncation", f"the log has {size} events, and the ledger has none at position {size}")
+        last = edge.entries[-1] if edge.entries else self._entries(size // WIDTH - 1, WIDTH)[-1]
+        if last != commitment:
+            raise LogDiverged("fork", f"the event at position {size} is not the one that was signed")
+
+    def _commitments(self, after: int, limit: int) -> list[tuple[int, bytes]]:
+        with self._database.pool.connection() as connection:
+            rows: list[Any] = connection.execute(_COMMITMENTS, (after, limit), binary=True).fetchall()
+        return rows
+
+    def _step(self, edge: _Edge) -> bool:
+        """Add what came since, write the tiles, sign; whether there may be more."""
+        before = edge.frontier.size
+        rows = self._commitments(before, BATCH)
+        if not rows:
+            return False
+        filled: list[tuple[int | str, int]] = []
+        for expected, (position, commitment) in enumerate(rows, before + 1):
+            if position != expected:
+                raise LogDiverged("gap", f"position {expected} is missing from the ledger")
+            self._add(edge, commitment, filled)
+        size = edge.frontier.size
+        for level, index, width in tile_widths(size):
+            self.files.put(tile_path(level, index, width), b"".join(edge.tiles[level]))
+        if edge.entries:
+            self.files.put(tile_path("entries", size // WIDTH, size % WIDTH), bundled(edge.entries))
+        self.files.settle()
+        self._sign(Checkpoint(self.origin, size, edge.frontier.root()))
+        for level, index in filled:
+            self.files.drop_partial(level, index)
+        return len(rows) == BATCH
+
+    def _add(self, edge: _Edge, entry: bytes, filled: list[tuple[int | str, int]]) -> None:
+        """Add one entry; write every tile that it fills."""
+        leaf = leaf_hash(entry)
+        edge.frontier.add(leaf)
+        edge.entries.append(entry)
+        carried: bytes | None = leaf
+        level, index = 0, edge.frontier.size - 1
+        while carried is not None:
+            index //= WIDTH
+            if level == len(edge.tiles):
+                edge.tiles.append([])
+            tile = edge.tiles[level]
+            tile.append(carried)
+            carried = None
+            if len(tile) == WIDTH:
+                self.files.put(tile_path(level, index, WIDTH), b"".join(tile))
+                filled.append((level, index))
+                if level == 0:
+                    self.files.put(tile_path("entries", index, WIDTH), bundled(edge.entries))
+                    filled.append(("entries", index))
+                    edge.entries = []
+                carried, edge.tiles[level] = root_of(tile), []
+                level += 1
+
+    def _sign(self, checkpoint: Checkpoint) -> None:
+        line = self._keys.current().line(checkpoint.text)
+        self.files.replace(CHECKPOINT, str(Note(checkpoint.text, ()).with_lines([line])).encode())
+
+    def _publish_keys(self) -> None:
+        for number, note in enumerate(self._keys.statements(), 1):
+            self.files.put(f"keys/{number}", str(note).encode())
+        key = f"{self.key}\n".encode()
+        if self.files.read("key") != key:
+            self.files.replace("key", key)
+
+    def _signed(self, name: str) -> tuple[Checkpoint, Note] | None:
+        written = self.files.read(name)
+        if written is None:
+            return None
+        try:
+            note = Note.parse(written.decode())
+            return self._own(note)[0], note
+        except (BadNote, UnicodeDecodeError) as error:
+            raise LogDiverged("fork", f"the file {name} is not what this log signed: {error}") from None
+
+    def _own(self, note: Note) -> tuple[Checkpoint, Note]:
+        """The checkpoint that one of the log's keys signed, and the note with that signature alone. BadNote otherwise."""
+        for signer in reversed(self._keys.all()):
+            if note.signed_by(signer.key) is not None:
+                checkpoint, _ = opened(str(note), signer.key)
+                mine = next(one for one in note.signatures if one.by(signer.key))
+                return checkpoint, Note(note.text, (mine,))
+        raise BadNote("none of this log's keys signed it")
+
+    def _keep_cosigned(self, name: str, checkpoint: Checkpoint, note: Note) -> None:
+        content = str(note).encode()
+        self.files.replace(name, content)
+        current = self.checkpoint()
+        if current and current[1].text == note.text:
+            self.files.replace(CHECKPOINT, content)
+        before = self.witnessed()
+        newest = before is None or before[0].size <= checkpoint.size
+        if newest and len(self.seen_by(note)) >= max(1, self.quorum):
+            self.files.replace(WITNESSED, content)
+            for older in self.files.names(_COSIGNED):
+                if int(older) < checkpoint.size:
+                    self.files.remove(f"{_COSIGNED}/{older}")

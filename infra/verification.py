@@ -19,7 +19,7 @@ from domain.values import InstrumentRef, PolicyRef, TextRef
 from infra.documents import DocumentStore, ErasedDocument, UnknownDocument
 from infra.ledger import Ledger
 from infra.log_check import LogCheck
-from infra.mapper import decode
+from infra.mapper import decode, recorded
 from infra.notes import Checkpoint
 from infra.projector import Projector
 from infra.records import StoredFact, commitment
@@ -209,7 +209,9 @@ def _rederived(ledger: Ledger, program_id: str, head: int, check: Check) -> None
     state = initial("program", program_id)
     evaluated: dict[int, TierEligibilityEvaluated] = {}
     granted: dict[str, str] = {}
-    for one in ledger.history("program", program_id, upto_position=head):
+    # Straight from the ledger: what is remembered of a stream was read before somebody may have changed it.
+    for fact in ledger.recorder.read_stream(f"program:{program_id}", upto_position=head):
+        one = recorded(fact)
         place = f"program:{program_id}@{one.version}"
         if isinstance(one.event, TierEligibilityEvaluated):
             evaluated[one.version] = one.event

@@ -89,10 +89,8 @@ class TestAppendOnly:
 
     def test_the_application_adds_and_reads_and_keeps_its_own_tables(self, database: Database) -> None:
         with psycopg.connect(database.app_dsn) as connection:
-            connection.execute(
-                "INSERT INTO read.progress (model, generation, position, shape) VALUES ('directory', 1, 5, '')"
-            )
-            connection.execute("UPDATE read.progress SET position = 6")
+            connection.execute("INSERT INTO read.progress (model, generation, shape) VALUES ('directory', 1, '')")
+            connection.execute("UPDATE read.progress SET generation = 6")
             connection.execute("DELETE FROM read.progress")
             connection.execute("SELECT * FROM operations.migrations")
         for refused in ("CREATE TABLE ledger.x (n int)", "CREATE TABLE public.x (n int)", "SET ROLE nqms_owner"):

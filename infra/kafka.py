@@ -5,11 +5,13 @@ error, reading from the end); here they are set right, once.
 """
 
 import contextlib
+import socket
 import warnings
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from infra.settings import host_and_port
 from infra.topics import Topic
 
 with warnings.catch_warnings():
@@ -17,14 +19,13 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
     from kafka import ConsumerRebalanceListener, KafkaAdminClient, KafkaConsumer, KafkaProducer
     from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
-    from kafka.errors import CommitFailedError, KafkaError, TopicAlreadyExistsError
+    from kafka.errors import KafkaError, TopicAlreadyExistsError
     from kafka.structs import TopicPartition
 
 __all__ = [
     "AWAY",
     "BrokerAway",
     "Cluster",
-    "CommitFailedError",
     "ConsumerRebalanceListener",
     "Found",
     "KafkaConsumer",
@@ -37,6 +38,7 @@ __all__ = [
 
 T = TypeVar("T")
 PATIENCE_MS = 15_000
+PROBE = 3.0  # seconds
 AWAY = (KafkaError, OSError)
 """What the clients raise while the broker is away, or says no."""
 
@@ -93,7 +95,7 @@ class Cluster:
     def producer(self) -> KafkaProducer:
         """An idempotent producer: acknowledged by all replicas, in order, never doubled by its own repeats.
 
-        kafka.errors.KafkaError where no broker answers.
+        BrokerAway, or kafka.errors.KafkaError where no broker answers.
         """
         safe: dict[str, Any] = {
             "acks": "all",
@@ -107,12 +109,13 @@ class Cluster:
             "delivery_timeout_ms": 30_000,
             "metrics_enabled": False,
         }
+        self._probe()
         return KafkaProducer(**self._everywhere, **safe)
 
     def consumer(self, group: str | None, *, session_ms: int = 10_000, records: int = 500) -> KafkaConsumer:
         """A consumer that commits by hand, from the beginning, and never makes a topic.
 
-        kafka.errors.KafkaError where no broker answers.
+        BrokerAway, or kafka.errors.KafkaError where no broker answers.
         """
         safe: dict[str, Any] = {
             "group_id": group,
@@ -127,10 +130,24 @@ class Cluster:
             "fetch_max_wait_ms": 200,
             "metrics_enabled": False,
         }
+        self._probe()
         return KafkaConsumer(**self._everywhere, **safe)
+
+    def _probe(self) -> None:
+        """Refuse at once where nobody listens: the client would try for a long time, and leave sockets open."""
+        why: object = "no address"
+        for server in self._everywhere["bootstrap_servers"]:
+            host, port = host_and_port(server)
+            try:
+                socket.create_connection((host, port), timeout=PROBE).close()
+                return
+            except OSError as error:
+                why = error
+        raise BrokerAway(self.bootstrap, why)
 
     @contextlib.contextmanager
     def _admin(self) -> Generator[Any]:
+        self._probe()
         try:
             admin: Any = KafkaAdminClient(**self._everywhere, request_timeout_ms=10_000)
         except AWAY as error:
@@ -158,6 +175,14 @@ class Cluster:
         """What there is of some topics. BrokerAway."""
         with self._admin() as admin:
             return self._asked(lambda: _found(admin, names))
+
+    def check_there(self, names: Sequence[str]) -> dict[str, Found]:
+        """What there is of some topics, all of which have to be there. BrokerAway, TopicsMissing."""
+        found = self.found(names)
+        missing = [name for name in names if name not in found]
+        if missing:
+            raise TopicsMissing(missing)
+        return found
 
     def create(self, topics: Sequence[Topic], partitions: int, replication: int) -> list[str]:
         """Make those topics that are missing; the names of those made. BrokerAway, TopicsDiffer."""

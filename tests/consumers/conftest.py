@@ -5,7 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
+import psycopg
 import pytest
+from psycopg import sql
 
 from api.demo.cast import LAKE
 from api.demo.doors import LedgerDoor
@@ -13,6 +15,7 @@ from api.demo.journey import Journey, journey
 from api.demo.stories import gold_star
 from infra.database import EmbeddedServer
 from infra.kafka import Cluster
+from infra.reader_store import ReaderStore
 from infra.topics import Topics
 from tests.api.conftest import Desk, Told, opened, opened_desk, tell_world
 from tests.consumers.relays import create_topics
@@ -70,3 +73,22 @@ def ready(cluster: Cluster, topics: Topics, desk: Desk) -> Topics:
     """The same, with the topics made."""
     create_topics(cluster, topics, desk)
     return topics
+
+
+@pytest.fixture
+def reader_database(postgres: EmbeddedServer) -> Generator[str]:
+    """The address of an empty database for a reader."""
+    name = f"reader_{uuid4().hex[:12]}"
+    with psycopg.connect(postgres.dsn(), autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        yield postgres.dsn(database=name)
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def store(reader_database: str) -> Generator[ReaderStore]:
+    """The same, open and prepared."""
+    opened = ReaderStore(reader_database)
+    opened.prepare()
+    yield opened
+    opened.close()

@@ -2,6 +2,8 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -104,6 +106,87 @@ def status(form: Formatted = Format.TEXT) -> None:
     say(f"cluster {identity}: {position} of {head} events handed on, {head - position} to come")
     for name, partitions in told["topics"].items():
         say(f"  {name}: {'missing' if partitions is None else f'{partitions} partitions'}")
+
+
+@kafka.command("directory-site")
+def directory_site() -> None:
+    """Keeps a copy of the partner directory in a database of its own and serves it on NQMS_LISTEN."""
+    from consumers.directory_site import run
+    from infra.reader_store import open_store
+
+    stopping = until_stopped()
+    chosen, cluster, topics = reader_settings()
+    with plain_errors(), broker_errors():
+        store = open_store(chosen)
+        try:
+            say(f"the directory site listens on http://{chosen.listen} (stop with Ctrl-C)")
+            run(store, cluster, topics, (chosen.listen_host, chosen.listen_port), stopping)
+        finally:
+            store.close()
+
+
+@kafka.command()
+def archive() -> None:
+    """Archives every event in NQMS_READER_DIR: compressed files by day, each with its digest in a chain."""
+    from consumers.archive import ArchiveBroken, ArchiveInUse, run
+
+    stopping = until_stopped()
+    chosen, cluster, topics = reader_settings()
+    with plain_errors(), broker_errors():
+        try:
+            say(f"nqms archives to {chosen.reader_dir} (stop with Ctrl-C)")
+            say(f"{run(chosen.reader_dir, cluster, topics, stopping)} events added")
+        except (ArchiveBroken, ArchiveInUse) as error:
+            stop(f"nqms: {error}", 1)
+
+
+@kafka.command("check-archive")
+def check_archive(
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="The archive's folder.")],
+    form: Formatted = Format.TEXT,
+) -> None:
+    """Checks an archive by its own files alone; names every fault."""
+    from consumers.archive import check
+
+    checked = check(folder)
+    if form is Format.JSON:
+        say_json(asdict(checked))
+    else:
+        for fault in checked.faults:
+            say(fault)
+        say(
+            f"{checked.events} events of {checked.days} days, {len(checked.faults)} faults; chain ends with {checked.last}"
+        )
+    raise typer.Exit(1 if checked.faults else 0)
+
+
+@kafka.command("dead-letters")
+def dead_letters(
+    redrive: Annotated[
+        bool, typer.Option("--redrive", help="Take in what waits, in order, after the cause was removed.")
+    ] = False,
+    form: Formatted = Format.TEXT,
+) -> None:
+    """What the directory site could not take in, with the reasons."""
+    from consumers.directory_site import NAME, site_reader
+    from infra.reader_store import open_store
+
+    chosen, cluster, topics = reader_settings()
+    with plain_errors(), broker_errors():
+        store = open_store(chosen)
+        try:
+            store.prepare("partners")
+            left = site_reader(store, cluster, topics).redrive() if redrive else None
+            parked = store.parked(NAME)
+        finally:
+            store.close()
+    if form is Format.JSON:
+        say_json(parked)
+    else:
+        for key, reason in parked.items():
+            say(f"{key}: {reason}")
+        say(f"{len(parked)} keys wait" if left is None else f"driven again; {left} keys wait still")
+    raise typer.Exit(1 if parked else 0)
 
 
 def reader_settings() -> tuple[Settings, Cluster, Topics]:

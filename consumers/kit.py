@@ -147,7 +147,7 @@ class Reader:
             consumer.subscribe(self._topics, listener=_Rebalanced(self.name, self.gauges))
             while not stop.is_set():
                 polled: Any = consumer.poll(POLL_MS)
-                messages = [_message(record) for records in polled.values() for record in records]
+                messages = [as_message(record) for records in polled.values() for record in records]
                 if messages:
                     self.take(messages)
                     self._commit(consumer)
@@ -284,7 +284,7 @@ class Reader:
             found: list[Message] = []
             while (consumer.position(part) or 0) < end:
                 polled: Any = consumer.poll(POLL_MS)
-                found += [_message(record) for records in polled.values() for record in records]
+                found += [as_message(record) for records in polled.values() for record in records]
             return found
         finally:
             consumer.close(autocommit=False)
@@ -306,7 +306,8 @@ class _Rebalanced(ConsumerRebalanceListener):
         _log.info("%s has %d partitions", self._name, len(assigned))
 
 
-def _message(record: Any) -> Message:
+def as_message(record: Any) -> Message:
+    """A message out of what the client library gives."""
     headers = {name: value.decode(errors="replace") for name, value in record.headers}
     key: bytes = record.key or b""
     named = key.decode(errors="replace").replace("\0", "")

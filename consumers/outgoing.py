@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 
@@ -154,8 +154,15 @@ class Outgoing:
         return Message(self._topics.partners, fact.stream, value, headers(told), fact.recorded_at)
 
 
-def marker(topic: Topic, partition: int, position: int, at: datetime) -> Message:
-    """Says in one partition that all rows up to a position are in it."""
+class Marker(msgspec.Struct, frozen=True, kw_only=True):
+    """Says in one of so many partitions that all rows up to a position of the ledger are in it."""
+
+    position: int
+    partitions: int
+
+
+def marker(topic: Topic, partition: int, partitions: int, position: int, at: datetime) -> Message:
+    """The marker for one partition; its key is the partition's, so that only the last one is kept."""
     key = f"position:{partition}"
     told = {
         "specversion": "1.0",
@@ -168,7 +175,7 @@ def marker(topic: Topic, partition: int, position: int, at: datetime) -> Message
         "dataschema": f"/schemas/{MARKER}.json",
         "position": str(position),
     }
-    value: Any = msgspec.json.encode({"position": position})
+    value = msgspec.json.encode(Marker(position=position, partitions=partitions))
     return Message(topic, key, value, headers(told), at, partition)
 
 

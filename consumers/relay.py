@@ -96,7 +96,7 @@ class Relay:
                 position = facts[-1].position if facts else position
                 if position > marked and time.monotonic() - marked_at > MARK:
                     at = service.ledger.now()
-                    messages += [marker(self._topics.partners, n, position, at) for n in range(partitions)]
+                    messages += [marker(self._topics.partners, n, partitions, position, at) for n in range(partitions)]
                     marked, marked_at = position, time.monotonic()
                 self._hand_over(producer, messages)
                 if facts:

@@ -1,12 +1,4 @@
-"""A reader that writes down every message it takes in, so that a test can see each effect once and in order.
-
-Run as a program it is one process of a consumer group: ``python -m tests.consumers.effects BOOTSTRAP PREFIX ADDRESS``.
-"""
-
-import logging
-import signal
-import sys
-from threading import Event
+"""A reader that writes down every message it takes in, so that a test can see each effect once and in order."""
 
 from consumers.kit import Message, Reader
 from infra.kafka import Cluster, KafkaProducer
@@ -49,17 +41,3 @@ def send(producer: KafkaProducer, topic: Topic, key: str, position: int, version
     told = {"ce_type": "Noted.v1", "ce_position": str(position), "ce_streamversion": str(version)}
     headers = [(name, said.encode()) for name, said in told.items()]
     producer.send(topic.name, key=key.encode(), value=value, headers=headers)
-
-
-def main(bootstrap: str, prefix: str, address: str) -> None:
-    """One process of the group, until it is told to stop."""
-    logging.basicConfig(level=logging.WARNING)
-    stop = Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    store = ReaderStore(address)
-    a_reader(store, Cluster(bootstrap), Topics(prefix)).run(stop)
-    store.close()
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:4])

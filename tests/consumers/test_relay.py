@@ -136,7 +136,7 @@ def test_the_public_row_is_what_the_directory_shows(desk: Desk, cluster: Cluster
     (shown,) = desk.client().get(f"/partners/{star['program_id']}").json()["statuses"]
     assert star["schemes"][0]["turns"][0]["shows"] == shown
     markers = {one.partition: json.loads(one.value or b"") for one in got if one.headers["ce_type"] == MARKER}
-    assert markers == {n: {"position": desk.head} for n in range(3)}
+    assert markers == {n: {"position": desk.head, "partitions": 3} for n in range(3)}
 
 
 def test_a_transferred_program_brings_its_file_to_the_receiving_affiliate(

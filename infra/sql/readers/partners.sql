@@ -8,8 +8,9 @@ CREATE TABLE IF NOT EXISTS reading.partners (
 );
 CREATE INDEX IF NOT EXISTS partners_by_name ON reading.partners (folded, key) WHERE listing = 'listed';
 
--- Up to which position each part of the topic is whole.
+-- Up to which position each part of the topic is whole, and how many parts there are.
 CREATE TABLE IF NOT EXISTS reading.whole (
     part     text   PRIMARY KEY,
+    parts    int    NOT NULL,
     position bigint NOT NULL
 );

@@ -69,7 +69,9 @@ def _settled(value: Any) -> Any:
     if isinstance(value, dict):
         items: dict[str, Any] = value  # pyright: ignore[reportUnknownVariableType]
         return {k: sorted(v) if k == "enum" else _settled(v) for k, v in items.items()}
-    return [_settled(one) for one in value] if isinstance(value, list) else value  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(value, list | tuple):
+        return [_settled(one) for one in value]  # pyright: ignore[reportUnknownVariableType]
+    return value
 
 
 @cache
@@ -166,9 +168,9 @@ def _of(aggregates: str) -> list[str]:
 
 def _channel(topic: Topic, names: Any, *, affiliate: bool = False) -> dict[str, Any]:
     parameters = {"parameters": {"affiliate": {"description": "The affiliate's code."}}} if affiliate else {}
-    settings = {"cleanup.policy": [topic.settings["cleanup.policy"]]}
+    settings: dict[str, Any] = {"cleanup.policy": [topic.settings["cleanup.policy"]]}
     if "retention.ms" in topic.settings:
-        settings["retention.ms"] = int(topic.settings["retention.ms"])  # type: ignore[assignment]
+        settings["retention.ms"] = int(topic.settings["retention.ms"])
     return {
         "address": topic.name,
         "description": topic.about,

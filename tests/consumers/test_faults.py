@@ -67,6 +67,11 @@ class Scene:
             self.broker.start()
             self.broker_kills += 1
 
+    @property
+    def relays_killed(self) -> list[Callable[[random.Random], None]]:
+        """Kill a relay, twice: one of them was at work."""
+        return [self.relays.kill_one, self.relays.kill_one]
+
     def ways(self, long: bool) -> list[Callable[[random.Random], None]]:
         """What is broken, more often first."""
         often = [self.readers.kill_one] * 4 + [self.relays.kill_one] * 3 + [self.sites.kill_one] * 2
@@ -116,10 +121,11 @@ def broken(scene: Scene, seconds: float, seed: int) -> Load:
     writer.start()
     try:
         deadline = time.monotonic() + seconds
-        scene.break_the_broker(chance)
-        while time.monotonic() < deadline:
+        first = [scene.readers.kill_one, *scene.relays_killed, scene.break_the_broker, scene.sites.kill_one]
+        while first or time.monotonic() < deadline:
             time.sleep(chance.uniform(0.3, 2.5))
-            chance.choice(scene.ways(seconds > SHORT))(chance)
+            way = first.pop(0) if first else chance.choice(scene.ways(seconds > SHORT))
+            way(chance)
     finally:
         stop.set()
         writer.join(timeout=60)

@@ -32,6 +32,7 @@ def test_a_reader_written_from_the_page_works_as_it_stands(
     (tmp_path / "reader.py").write_text(EXAMPLE)
     environment = {"PATH": os.environ["PATH"], "MY_KAFKA": cluster.bootstrap, "MY_DATABASE": reader_database}
     command = [sys.executable, "-I", "reader.py"]
+    rows: list[Any] = []
     for _ in range(2):  # again: nothing is repeated, nothing is lost
         done = subprocess.run(
             command,
@@ -44,7 +45,7 @@ def test_a_reader_written_from_the_page_works_as_it_stands(
         )
         assert done.returncode == 0, done.stderr
         with psycopg.connect(reader_database) as connection:
-            rows: list[Any] = connection.execute("SELECT key, body FROM partners ORDER BY key").fetchall()
+            rows = connection.execute("SELECT key, body FROM partners ORDER BY key").fetchall()
         assert [key for key, _ in rows] == sorted(f"program:{one.program_id}" for one in desk.journeys.values())
     scope: dict[str, Any] = {}
     exec(SHOWN, scope)

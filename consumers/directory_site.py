@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import islice
 from threading import Event as Signal
 from threading import Thread
 from typing import Any
@@ -25,8 +26,7 @@ from infra.reader_store import ReaderStore, Taking
 from infra.reading import CursorInvalid, closed_cursor, opened_cursor
 from infra.topics import Topics
 from projections.directory import folded
-from projections.held import DayIn, day_in
-from projections.public import PublicRow, instant, next_change_at, shown_on, turn_on
+from projections.public import ENDED, PublicRow, instant, next_change_at, ran_on, shown_on
 
 NAME = "directory-site"
 PATH = "/api/v1/partners"
@@ -39,7 +39,7 @@ _WHOLE = """INSERT INTO reading.whole (part, parts, position) VALUES (%s, %s, %s
 ON CONFLICT (part) DO UPDATE SET parts = excluded.parts, position = excluded.position"""
 _POSITION = "SELECT CASE WHEN count(*) = max(parts) THEN min(position) END FROM reading.whole"
 _ONE = "SELECT body FROM reading.partners WHERE key = %s"
-_PAGE = """SELECT body FROM reading.partners WHERE listing = 'listed'
+_PAGE = """SELECT body FROM reading.partners WHERE listing = ANY(%(listings)s)
     AND (%(key)s::text IS NULL OR (folded, key) > (%(folded)s, %(key)s)) ORDER BY folded, key LIMIT %(limit)s"""
 _EVERY = "SELECT body FROM reading.partners WHERE listing = 'listed' ORDER BY folded, key"
 
@@ -91,15 +91,22 @@ class Copy:
         """A page as ``GET /partners`` shows it, in the order of the names. CursorInvalid for a strange cursor."""
         now = self._now()
         _, _, name, key = opened_cursor(cursor, tuple[str, int, str, str]) if cursor else (None,) * 4
-        found = self._store.ask(_PAGE, {"folded": name, "key": key, "limit": limit + 1})
-        rows = [_decode(body) for (body,) in found]
-        more = closed_cursor(_place(rows[limit - 1], day_in(now, as_of))) if len(rows) > limit else None
+        rows = list(islice(self._after(name, key, as_of), limit + 1))
+        more = closed_cursor(_place(rows[limit - 1])) if len(rows) > limit else None
         return {
             "partners": [shown_on(row, now, as_of) for row in rows[:limit]],
             "next": more,
             "next_change_at": None if as_of else self._next_change(now),
             "as_of": as_of.isoformat() if as_of else None,
         }
+
+    def _after(self, name: str | None, key: str | None, as_of: date | None) -> Iterator[PublicRow]:
+        """The rows after a place, in the order of the names: on an earlier day also what was closed or merged since."""
+        listings = ["listed"] if as_of is None else ["listed", *ENDED]
+        while found := self._store.ask(_PAGE, {"listings": listings, "folded": name, "key": key, "limit": _MOST}):
+            rows = [_decode(body) for (body,) in found]
+            yield from (row for row in rows if row.listing == "listed" or (as_of and ran_on(row, as_of)))
+            _, _, name, key = _place(rows[-1])
 
     def _next_change(self, now: datetime) -> str | None:
         rows = (_decode(body) for (body,) in self._store.ask(_EVERY))
@@ -131,12 +138,9 @@ class Copy:
             yield key, bytes(body)
 
 
-def _place(row: PublicRow, day_of: DayIn) -> tuple[str, int, str, str]:
-    """The place of a row in the listing, as the register's cursors say it."""
-    turns = [(scheme.scheme, turn_on(scheme, day_of)) for scheme in row.schemes]
-    held = [(scheme, turn.rank) for scheme, turn in turns if turn and turn.held]
-    scheme, rank = min(held, default=("~", 0))
-    return scheme, -rank, folded(row.name), f"program:{row.program_id}"
+def _place(row: PublicRow) -> tuple[str, int, str, str]:
+    """The place of a row in the listing by names, as the register's cursors say it."""
+    return "~", 0, folded(row.name), f"program:{row.program_id}"
 
 
 def serve(copy: Copy, reader: Reader, host: str, port: int) -> ThreadingHTTPServer:

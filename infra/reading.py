@@ -122,7 +122,9 @@ class Reading(Asking):
 
         ``as_of`` None: today in each tier's zone; a day: also programs closed or merged since that held a tier on it. CursorInvalid for a cursor that is none of this question's.
         """
-        asked = {name for name, value in (*chosen.words.items(), ("as_of", as_of), ("after", cursor)) if value is not None}
+        asked = {
+            name for name, value in (*chosen.words.items(), ("as_of", as_of), ("after", cursor)) if value is not None
+        }
         question = directory.page(frozenset(asked), then=as_known is not None, ranked=chosen.ranked)
         c1, c2, c3, c4 = opened_cursor(cursor, tuple[str, int, str, str]) if cursor else (None,) * 4
         day = {"now": now, "as_of": as_of, "known": as_known}

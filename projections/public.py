@@ -17,7 +17,8 @@ from domain.term import last_valid
 from projections.directory import Partner
 from projections.held import Held, Span, day_in, midnight
 
-LISTINGS = ("listed", "paused", "merged", "discontinued")
+ENDED = ("merged", "discontinued")
+LISTINGS = ("listed", "paused", *ENDED)
 """Programs in one of these states are or were listed, so the public may ask for them."""
 
 
@@ -252,6 +253,12 @@ def said(span: Span, renewing: date | None = None) -> str:
 def turn_on(scheme: Scheme, day_of: Callable[[str], date]) -> Turn | None:
     """The turn that a day lies in: the last one that has begun, each in its own zone. None before the first."""
     return next((turn for turn in reversed(scheme.turns) if turn.since <= day_of(turn.zone)), None)
+
+
+def ran_on(row: PublicRow, day: date) -> bool:
+    """Whether a term of it ran on a day."""
+    running = (span for span in row.history if span.status in ("active", "extended", "suspended"))
+    return any(span.since <= day and (span.through is None or day <= span.through) for span in running)
 
 
 def next_change_at(row: PublicRow, now: datetime) -> str | None:

@@ -68,8 +68,12 @@ def of_copy(copy: Copy) -> str:
 def test_the_copy_answers_with_the_same_bytes_and_turns_over_at_midnight_without_a_message(
     desk: Desk, cluster: Cluster, ready: Topics, store: ReaderStore
 ) -> None:
-    relay_all(desk, cluster, ready)
     star = desk.journeys["star"].program_id
+    closing = journey(desk.door, replace(STAR, name="Amber Gate Mentors", connector_ref="MC-30021")).listed()
+    closing.by("director", "DiscontinueProgram", closed_on=desk.clock.today.isoformat())
+    desk.journeys["closed"] = closing
+    desk.service.projector.catch_up()
+    relay_all(desk, cluster, ready)
     with copying(store, cluster, ready, desk) as copy:
         until(lambda: copy.position() == desk.head)
     # The reader is gone, and so is its broker as far as the copy knows.
@@ -98,6 +102,18 @@ def test_pages_of_the_copy_and_of_the_register_go_on_where_each_other_ended(
     assert (theirs["next"], len(theirs["partners"])) == (ours["next"], 1)
     for cursor in (ours["next"],):
         assert same(desk, copy, f"/api/v1/partners?limit=1&cursor={cursor}")
+    before = desk.clock.today - timedelta(days=1)
+    closed_on = desk.clock.today.isoformat()
+    desk.journeys["star"].by("director", "DiscontinueProgram", closed_on=closed_on, status_treatment="ended")
+    desk.service.projector.catch_up()
+    relay_all(desk, cluster, ready)
+    with copying(store, cluster, ready, desk) as copy:
+        until(lambda: copy.position() == desk.head)
+    star = desk.journeys["star"].program_id
+    assert star in {one["program_id"] for one in copy.page(before)["partners"]}
+    assert star not in {one["program_id"] for one in copy.page()["partners"]}
+    assert same(desk, copy, f"/api/v1/partners?as_of={before}")
+    assert same(desk, copy, "/api/v1/partners")
     assert copy.answer("/api/v1/partners?cursor=strange").status == 422
     assert copy.answer("/api/v1/partners/unknown").status == 404
 

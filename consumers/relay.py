@@ -117,7 +117,6 @@ class Relay:
                 value=message.value,
                 headers=list(message.headers),
                 partition=message.partition,
-                timestamp_ms=int(message.at.timestamp() * 1000),
             )
             waiting.append(sent)
         producer.flush(timeout=60)

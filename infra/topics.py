@@ -11,7 +11,8 @@ RETAINED = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes":
 """A record that is kept for ever, as the ledger is."""
 COMPACTED = {"cleanup.policy": "compact"}
 """The newest row of each key is kept for ever."""
-SAFE = {"unclean.leader.election.enable": "false", "message.timestamp.type": "CreateTime"}
+SAFE = {"unclean.leader.election.enable": "false", "message.timestamp.type": "LogAppendTime"}
+"""No loss for the sake of going on; and the broker's own time, as it refuses messages of a clock that is ahead of it."""
 
 
 @dataclass(frozen=True)

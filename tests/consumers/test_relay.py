@@ -65,6 +65,16 @@ def test_what_is_recorded_while_it_runs_is_handed_on_at_once(desk: Desk, cluster
     assert max(one.position for one in read_all(cluster, ready.ledger)) == desk.head
 
 
+def test_a_ledger_whose_clock_is_ahead_of_the_brokers_is_handed_on_all_the_same(
+    desk: Desk, cluster: Cluster, ready: Topics
+) -> None:
+    desk.clock.pass_days(4000)
+    journey(desk.door, replace(STAR, name="Far Morning Mentors", connector_ref="MC-30031")).listed()
+    relay_all(desk, cluster, ready)
+    last = max(read_all(cluster, ready.ledger), key=lambda one: one.position)
+    assert last.headers["ce_time"] > "2036"
+
+
 def test_of_several_relays_one_works_and_another_takes_over(desk: Desk, cluster: Cluster, ready: Topics) -> None:
     with relaying(desk.service, cluster, ready) as first:
         until(lambda: first.relay.told.position >= desk.head)
@@ -177,5 +187,6 @@ def test_topics_with_other_settings_are_refused_by_name(desk: Desk, cluster: Clu
     assert set(refused.value.faults) == {
         f"{topics.ledger.name}: cleanup.policy is compact, it has to be delete",
         f"{topics.ledger.name}: retention.ms is 1000, it has to be -1",
+        f"{topics.ledger.name}: message.timestamp.type is CreateTime, it has to be LogAppendTime",
     }
     assert cluster.found([topics.partners.name]) == {}

@@ -27,6 +27,7 @@ from api import (
     partners,
     people,
     queries,
+    stream,
     worklist,
 )
 from api.kept import AtTheDoor, KeptAnswers
@@ -37,7 +38,7 @@ VERSION = "0.1.0"
 API = "/api/v1"
 ROOMS = (
     *(documents, people, catalogue, queries, bundles, worklist, appeals, entitlements, interests, complaints),
-    *(partners, notices, field, funders),
+    *(partners, notices, field, funders, stream),
 )
 """The modules with routes of their own, in the order in which they are described."""
 DESCRIPTION = """The system of record behind quality marks for youth mentoring programs: who holds which tier today, on
@@ -64,6 +65,7 @@ def create_app(service: Service, *, demo_identity: bool = False) -> FastAPI:
     app.include_router(commands.router(), prefix=API)
     for room in ROOMS:
         app.include_router(room.routes, prefix=API)
+    app.include_router(stream.documents)
     app.add_api_route("/", root, include_in_schema=False)
     for kind in (Problem, *TRANSLATED):
         app.add_exception_handler(kind, answer)
@@ -84,6 +86,7 @@ def root() -> dict[str, Any]:
         "notice": "An independent implementation, not the official items of any national quality system.",
         "partners": f"{API}/partners",
         "openapi": "/openapi.json",
+        "asyncapi": "/asyncapi.json",
         "problems": f"{API}/problems",
     }
 

@@ -1,19 +1,27 @@
 """``nqms``: the command line. Exit codes: 0 fine, 1 a check failed or the rules said no, 2 wrong use or not ready."""
 
-import signal
 import time
 from enum import StrEnum
-from threading import Event
-from types import FrameType
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from api import cli_acts, cli_field, cli_log, cli_matters, cli_reads, cli_simulate
+from api import cli_acts, cli_field, cli_kafka, cli_log, cli_matters, cli_reads, cli_simulate
 from api.cli_progress import rebuilding
-from api.cli_session import Format, Formatted, Wrong, plain_errors, say, say_json, session, settings, table
+from api.cli_session import (
+    Format,
+    Formatted,
+    Wrong,
+    plain_errors,
+    say,
+    say_json,
+    session,
+    settings,
+    table,
+    until_stopped,
+)
 from api.identity import is_loopback
 from infra.settings import Settings
 from infra.wiring import Service, open_service
@@ -30,6 +38,7 @@ app.add_typer(cli_field.verbs)
 app.add_typer(cli_simulate.verbs)
 app.add_typer(cli_acts.verbs)
 app.add_typer(cli_log.verbs)
+app.add_typer(cli_kafka.verbs)
 Demonstration = Annotated[
     bool, typer.Option("--demo", help="With the demonstration's programs, and a choice of who to be.")
 ]
@@ -152,24 +161,12 @@ def migrate() -> None:
         say(f"{len(applied)} migrations applied" if applied else "the database is up to date")
 
 
-def _until_stopped() -> Event:
-    """Is set when the process is asked to end."""
-    stopping = Event()
-
-    def stopped(_number: int, _frame: FrameType | None) -> None:
-        stopping.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stopped)
-    return stopping
-
-
 @app.command()
 def project() -> None:
     """Keeps the read models up to date until it is stopped; one process of its own."""
     from consumers.project import run
 
-    stopping = _until_stopped()
+    stopping = until_stopped()
     with session() as service:
         say("nqms keeps the read models (stop with Ctrl-C)")
         run(service, stopping)
@@ -183,7 +180,7 @@ def clock(
     from consumers.clock import run
     from infra.clock import Clock
 
-    stopping = _until_stopped()
+    stopping = until_stopped()
     with session() as service:
         if once:
             service.projector.catch_up()

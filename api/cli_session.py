@@ -1,11 +1,14 @@
 """What every verb needs: the service opened, faults said in a sentence, people and programs found, answers printed."""
 
 import json
+import signal
 import sys
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
+from threading import Event
+from types import FrameType
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -155,3 +158,15 @@ def read_text(path: str) -> str:
         return sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise Wrong(f"{path} cannot be read: {error}") from None
+
+
+def until_stopped() -> Event:
+    """Is set when the process is asked to end."""
+    stopping = Event()
+
+    def stopped(_number: int, _frame: FrameType | None) -> None:
+        stopping.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stopped)
+    return stopping

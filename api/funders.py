@@ -8,6 +8,7 @@ last day.
 from typing import Any
 
 from fastapi import APIRouter, Request
+from msgspec import to_builtins
 
 from api.asked import AsOf, AtLeast, Cursor, Limit
 from api.identity import Asking
@@ -18,6 +19,7 @@ from domain.policy.model import Policy
 from infra.reading import PartnerFilter
 from projections.directory import Partner
 from projections.held import day_in
+from projections.public import public_span
 from projections.shared import SharedReport, shared
 
 routes = APIRouter(tags=["directory"])
@@ -88,7 +90,7 @@ def _designated(shown: Shown, row: Partner, scheme: str) -> dict[str, Any]:
     return {
         **{name: told[name] for name in names},
         "statuses": [one for one in told["statuses"] if one["scheme"] == scheme],
-        "history": [shown.span(span) for span in row.spans(scheme)],
+        "history": [to_builtins(public_span(span)) for span in row.spans(scheme)],
     }
 
 

@@ -22,7 +22,8 @@ from infra.shelf import LedgerShelf
 from infra.wiring import Service
 from projections.directory import Partner
 from projections.expiry import Due
-from projections.held import Held, Span, Status, day_in
+from projections.held import day_in
+from projections.public import instant, public_row, shown_on
 
 routes = APIRouter(tags=["directory"])
 Word = Annotated[str | None, Query(min_length=1, max_length=120)]
@@ -89,96 +90,11 @@ class Shown:
 
     def partner(self, row: Partner) -> dict[str, Any]:
         """One program as the public sees it."""
-        affiliate = self.shelf.affiliate(row.affiliate)
-        return {
-            "program_id": row.program_id,
-            "name": row.name,
-            "affiliate": row.affiliate,
-            "affiliate_name": affiliate.name if affiliate else None,
-            "place": {"city": row.city, "jurisdiction": row.jurisdiction},
-            "website": row.website,
-            "ages": list(row.ages),
-            "models": list(row.models),
-            "ein": row.ein,
-            "listing": row.listing,
-            "successor": row.successor,
-            "former_names": [{"name": n.name, "until": n.until.isoformat()} for n in row.former_names],
-            "statuses": [self.status(one, row.renewing.get(one.scheme)) for one in row.statuses(self.day)],
-            "history": [self.span(one) for one in row.history()],
-            "next_change_at": _moment(None if self.as_of else row.next_change_at(self.now)),
-        }
-
-    def status(self, one: Status, renewing: date | None = None) -> dict[str, Any]:
-        """What holds under one scheme, with its meaning and what it is no claim of."""
-        told: dict[str, Any] = {"scheme": one.scheme, "status": one.status}
-        if one.span is None:
-            return told
-        held = one.span.held
-        return {
-            **told,
-            **self.span(one.span),
-            "badge": held.badge if one.span.is_held else None,
-            "national_badge": held.national_badge and one.span.is_held,
-            "listing": held.listing if one.span.is_held else "none",
-            "assessed": held.assessed,
-            **self._meaning(held),
-            "term_through": last_valid(one.span.ends).isoformat() if one.span.ends else None,
-            "says": said(one.span, renewing),
-        }
-
-    def span(self, span: Span) -> dict[str, Any]:
-        """One interval: the tier by its public code, from its first to its last valid day."""
-        held = span.held
-        return {
-            "status": span.status,
-            "tier": held.code,
-            "label": held.label,
-            "since": span.since.isoformat(),
-            "through": span.through.isoformat() if span.through else None,
-            "grounds": list(span.grounds),
-            "provenance": held.provenance,
-            "attested_by": held.source,
-        }
-
-    def _meaning(self, held: Held) -> dict[str, str]:
-        policy = self.shelf.policy(held.policy) if held.policy else None
-        tier = policy.tier(held.tier) if policy else None
-        if tier:
-            return {"meaning": tier.meaning, "not_a_claim": tier.not_a_claim}
-        source = held.source or "its source"
-        return {
-            "meaning": f"A status from before this register, as attested by {source}.",
-            "not_a_claim": "It was not derived from evidence held here; what it meant then is for its source to say.",
-        }
-
-
-def said(span: Span, renewing: date | None = None) -> str:
-    """One stretch in a sentence: what may be claimed, since when, until when; or why it may not."""
-    held = span.held
-    until = f"through {span.through}" if span.through else "with no end date"
-    attested = f", as attested by {held.source}" if held.source else ""
-    grounds = f" ({', '.join(g.replace('_', ' ') for g in span.grounds)})" if span.grounds else ""
-    match span.status:
-        case "active":
-            reduced = f"; reduced to this level{grounds}" if span.grounds else ""
-            return f"{held.label} from {span.since} {until}{attested}{reduced}"
-        case "extended":
-            return f"{held.label}, extended from {span.since} {until}{attested}"
-        case "suspended":
-            return f"{held.label} suspended since {span.since}{grounds}; it may not be claimed"
-        case "revoked":
-            return f"{held.label} revoked with effect from {span.since}{grounds}"
-        case "relinquished":
-            return f"{held.label} given up by the program from {span.since}"
-        case "closed":
-            return f"{held.label} ended on {span.since} with the listing of the program"
-        case _:
-            review = f"; expired, renewal under review since {renewing}" if renewing else ""
-            return f"Formerly {held.label}, through {last_valid(span.since)}{attested}{review}"
+        return shown_on(public_row(row, self.shelf, 0), self.now, self.as_of)
 
 
 def _moment(moment: datetime | None) -> str | None:
-    return moment.isoformat().replace("+00:00", "Z") if moment else None
+    return instant(moment) if moment else None
 
 
 @routes.get("/partners", operation_id="partners", summary="The public directory.", responses=responses(422, 503))

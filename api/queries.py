@@ -1,6 +1,5 @@
 """Reads about programs, for those entitled: the workspace, the history, decisions and their why, lists, the stream."""
 
-from datetime import date
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -11,7 +10,7 @@ from fastapi.responses import PlainTextResponse
 from api import explain_text, forms
 from api.asked import AsKnown, AsOf, AtLeast, Cursor, Limit, known_position, waited
 from api.commands import Subject
-from api.disclosure import Disclosure, entitled, held_parts, let_in, listed_for, oversees, staff_list
+from api.disclosure import Disclosure, entitled, let_in, listed_for, oversees, staff_list
 from api.explain import explain
 from api.identity import Asking, Visitor
 from api.partners import Word
@@ -314,39 +313,4 @@ def listed(row: Workspace) -> dict[str, Any]:
         "cycle_id": row.cycle_id,
         "cycles": under_way,
         "version": row.version,
-    }
-
-
-@routes.get("/events", tags=["stream"], operation_id="events", summary="The stream of events.", responses=PROBLEMS)
-def events(
-    request: Request,
-    asking: Asking,
-    after: Annotated[int, Query(ge=0)] = 0,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 200,
-) -> dict[str, Any]:
-    """Events after a position, in order, as a relay carries them. For the operator and the national body."""
-    service: Service = request.app.state.service
-    if not held_parts(service, None, asking) & {Role.OPERATOR, Role.NATIONAL}:
-        raise Problem(
-            "NOT_DISCLOSED", f"The stream is for the operator and the national body, not for {asking.acting}."
-        )
-    facts = service.ledger.recorder.read(after, limit)
-    return {"events": [told(fact) for fact in facts], "next_after": facts[-1].position if facts else after}
-
-
-def told(fact: Any) -> dict[str, Any]:
-    """One event as the stream carries it: opaque ids, digests, references to words, never words."""
-    day: date | None = fact.occurred_on
-    return {
-        "position": fact.position,
-        "stream": fact.stream,
-        "version": fact.version,
-        "type": fact.type,
-        "recorded_at": fact.recorded_at.isoformat(),
-        "occurred_on": day.isoformat() if day else None,
-        "provenance": fact.provenance,
-        "actor": {"person": fact.actor_person, "role": fact.actor_role, "org": fact.actor_org},
-        "command_id": str(fact.command_id),
-        "commitment": fact.commitment.hex(),
-        "data": msgspec.json.decode(fact.state),
     }

@@ -96,6 +96,12 @@ class Settings(BaseSettings):
     """Verifier keys of the log's witnesses (as `nqms log witness` prints them), comma separated. None: no witnesses."""
     witness_quorum: Annotated[int, Field(ge=0)] = 0
     """How many witnesses have to cosign a checkpoint before it counts as witnessed."""
+    kafka_prefix: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")] = "nqms"
+    """What the names of all topics begin with; tells several ledgers on one broker apart."""
+    reader_url: _Connection = Field(default=None, repr=False)
+    """The database of an outside reader (directory site), its own. None: an embedded one in `reader_dir`."""
+    reader_dir: Annotated[Path, AfterValidator(_absolute)] = Field(default_factory=lambda: _data_home() / "reader")
+    """Folder of an outside reader: its embedded database, or the archive's files."""
     listen: Annotated[str, AfterValidator(_address)] = "127.0.0.1:8000"
     """Where `nqms serve` listens, host:port."""
     test_kafka: _Brokers = None
@@ -121,7 +127,7 @@ class Settings(BaseSettings):
     def public(self) -> dict[str, Any]:
         """All settings as plain values that may be printed: passwords in addresses are replaced by stars."""
         values = self.model_dump(mode="json")
-        for name in ("database_url", "migrate_url"):
+        for name in ("database_url", "migrate_url", "reader_url"):
             if values[name] is not None:
                 values[name] = _without_secrets(values[name])
         return values

@@ -16,12 +16,18 @@ from infra.documents import DocumentStore
 from infra.keyring import Keyring
 from infra.recorder import LedgerRecorder
 from infra.vault import Vault
+from tests.kafka_broker import header
 
 TEMPLATE = "nqms_template"
 
 # The same examples each time: a test run says something about the code, not about the day.
 hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("same")
+
+
+def pytest_report_header() -> list[str]:
+    """Which broker the tests use."""
+    return [header()]
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """The demonstration's world, told once a session; every test works on a copy of its own."""
 
 import shutil
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -40,6 +40,8 @@ class Told:
     people: dict[str, str]
     now: datetime
     journeys: dict[str, Journey]
+    template: str = WORLD
+    """The database that copies are made of."""
 
 
 @dataclass
@@ -64,18 +66,24 @@ class Desk:
 @pytest.fixture(scope="session")
 def told(postgres: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Told:
     """Four programs up to their highest tiers, and one that is still at its self-assessment."""
-    folder = tmp_path_factory.mktemp("world")
-    app, owner = create_schema(postgres, WORLD, TEMPLATE)
+    chosen: dict[str, Callable[[LedgerDoor], Journey]] = {"open": opened}
+    chosen = dict(zip(("lake", "star", "bridge", "harbor"), stories.STORIES, strict=True)) | chosen
+    return tell_world(postgres, tmp_path_factory.mktemp("world"), WORLD, chosen)
+
+
+def tell_world(
+    postgres: EmbeddedServer, folder: Path, template: str, chosen: dict[str, Callable[[LedgerDoor], Journey]]
+) -> Told:
+    """Some stories told one after the other, in a database of that name."""
+    app, owner = create_schema(postgres, template, TEMPLATE)
     clock = StoryClock(START)
     with connect(app, owner) as database:
         service = assemble(Settings(data_dir=folder), database, clock)
         door = LedgerDoor(service, clock)
         world.found(door)
-        names = ("lake", "star", "bridge", "harbor")
-        journeys = {name: tell(door) for name, tell in zip(names, stories.STORIES, strict=True)}
-        journeys["open"] = opened(door)
+        journeys = {name: tell(door) for name, tell in chosen.items()}
         service.projector.catch_up()
-        return Told(folder, door.people, clock(), journeys)
+        return Told(folder, door.people, clock(), journeys, template)
 
 
 def opened(door: LedgerDoor) -> Journey:
@@ -89,7 +97,7 @@ def opened_desk(told: Told, postgres: EmbeddedServer, folder: Path) -> Generator
     """A copy of the world, gone at the end."""
     name = f"desk_{uuid4().hex[:12]}"
     shutil.copytree(told.folder, folder)
-    app, owner = create_schema(postgres, name, WORLD)
+    app, owner = create_schema(postgres, name, told.template)
     clock = StoryClock(told.now)
     with connect(app, owner) as database:
         service = assemble(Settings(data_dir=folder), database, clock)

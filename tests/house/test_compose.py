@@ -11,12 +11,13 @@ import yaml
 
 from infra.settings import Settings
 from tests.house.tree import ROOT, verbs
+from tests.kafka_broker import VERSION
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: s for name, s in SERVICES.items() if "build" in s}
-LATER = {"relay"}
-"""Verbs that come with later releases; their processes start only when their profile is asked for."""
+OUTSIDE = {"topics", "relay"}
+"""What hands the ledger on; started only when its profile is asked for."""
 
 
 def started(profiles: set[str]) -> set[str]:
@@ -33,16 +34,29 @@ def test_what_is_started_exists() -> None:
     assert commands - verbs() == set()
 
 
-def test_what_does_not_exist_yet_waits_behind_its_profile() -> None:
-    commands = {s["command"][0]: name for name, s in OURS.items()}
-    assert commands.keys() - verbs() <= LATER
-    assert {commands[verb] for verb in LATER}.isdisjoint(started(set()))
+def test_what_hands_the_ledger_on_waits_behind_its_profile() -> None:
+    assert {" ".join(OURS[name]["command"]) for name in OUTSIDE} == {"kafka init", "relay"}
+    assert {"kafka init", "relay"} - verbs() == set()
+    assert OUTSIDE.isdisjoint(started(set()))
     assert started({"relay"}) == SERVICES.keys()
+
+
+def test_the_relay_waits_for_its_topics() -> None:
+    assert SERVICES["relay"]["depends_on"]["topics"]["condition"] == "service_completed_successfully"
+    assert SERVICES["topics"]["restart"] == "no"
+    addresses = {SERVICES[name]["environment"]["NQMS_KAFKA_BOOTSTRAP"] for name in OUTSIDE}
+    advertised = SERVICES["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"]
+    assert {f"PLAINTEXT://{address}" for address in addresses} == {advertised}
+    assert SERVICES["kafka"]["environment"]["KAFKA_AUTO_CREATE_TOPICS_ENABLE"] == "false"
+
+
+def test_the_broker_is_the_release_that_the_tests_use() -> None:
+    assert SERVICES["kafka"]["image"] == f"apache/kafka:{VERSION}"
 
 
 @pytest.mark.req("H9")
 def test_nothing_needs_the_broker_but_the_relay() -> None:
-    assert {name for name, s in SERVICES.items() if "kafka" in s.get("depends_on", {})} == {"relay"}
+    assert {name for name, s in SERVICES.items() if "kafka" in s.get("depends_on", {})} == OUTSIDE
     assert "kafka" not in started(set())
     environment = SERVICES["kafka"]["environment"]
     assert set(environment["KAFKA_PROCESS_ROLES"].split(",")) == {"broker", "controller"}

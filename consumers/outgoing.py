@@ -1,0 +1,189 @@
+"""Which fact goes to which topic, and what of it: the whole of who may know what on the broker.
+
+* The ledger's topic has everything, in full.
+* An affiliate's topic has its own facts and those of its programs; what is drafted comes without its content.
+* Complaints about an affiliate's programs have a topic of their own; those about the affiliate are in the ledger's alone.
+* Policies, instruments and days that ended are for everybody with a topic.
+* The partners' topic has the public row of every program that is or was listed, whenever it changed.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from domain.assessment import ItemNarrativeRecorded, ItemRated, ItemRatingCleared
+from domain.complaint import ComplaintReceived
+from domain.language import Shelf
+from infra.cloud_events import CONTENT_TYPE, SOURCE, attributes, event_id, headers
+from infra.mapper import decode, recorded
+from infra.records import StoredFact, instant
+from infra.topics import Topic, Topics
+from projections.directory import Partner
+from projections.directory import model as directory
+from projections.language import stem, subject_of
+from projections.public import is_public, public_row
+
+DRAFTS = frozenset(stem(e.published_name()) for e in (ItemRated, ItemRatingCleared, ItemNarrativeRecorded))
+"""Facts of an assessment that is not handed in: they can only be recorded before it is."""
+DRAFT = "draft"
+EVERYBODYS = ("policy", "instrument", "calendar", "ledger")
+ROW = "nqms.partner.v1"
+MARKER = "nqms.position.v1"
+_KEPT_ROWS = 20_000
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message on its way: topic, key and, where it is not left to the key, partition."""
+
+    topic: Topic
+    key: str
+    value: bytes
+    headers: Sequence[tuple[str, bytes]]
+    partition: int | None = None
+
+
+class Facts(Protocol):
+    """What is asked of the ledger."""
+
+    def read_stream(self, stream: str, after: int = 0, upto: int | None = None) -> list[StoredFact]:
+        """The facts of a stream with versions in (after, upto], in order."""
+        ...
+
+
+@dataclass
+class Rows:
+    """The directory's row of each program, carried along with the facts; made from the stream where it is not there."""
+
+    facts: Facts
+    unreadable: list[str] = field(default_factory=list[str])
+    """Facts that could not be read, with the reason; the row stays what it was."""
+    _rows: OrderedDict[str, Partner | None] = field(default_factory=OrderedDict[str, "Partner | None"])
+
+    def step(self, fact: StoredFact) -> tuple[Partner | None, Partner | None]:
+        """The row of the fact's program before it and after it."""
+        stream = fact.stream
+        before = self._rows[stream] if stream in self._rows else self._made(stream, fact.version - 1)
+        after = self._fold(before, fact)
+        self._rows[stream] = after
+        self._rows.move_to_end(stream)
+        if len(self._rows) > _KEPT_ROWS:
+            self._rows.popitem(last=False)
+        return before, after
+
+    def _made(self, stream: str, upto: int) -> Partner | None:
+        row: Partner | None = None
+        for fact in self.facts.read_stream(stream, 0, upto) if upto else ():
+            row = self._fold(row, fact)
+        return row
+
+    def _fold(self, row: Partner | None, fact: StoredFact) -> Partner | None:
+        if stem(fact.type) not in directory.wanted:
+            return row
+        try:
+            return directory.fold(row, recorded(fact))
+        except Exception as error:  # noqa: BLE001  whatever is wrong with a stored fact, the others go on
+            self.unreadable.append(f"{event_id(fact)}: {type(error).__name__}: {error}")
+            return row
+
+
+class Outgoing:
+    """Turns facts, in the ledger's order, into messages. Begin with a new one wherever reading begins anew."""
+
+    def __init__(self, topics: Topics, facts: Facts, shelf: Callable[[], Shelf]) -> None:
+        self._topics, self._facts, self._shelf = topics, facts, shelf
+        self.rows = Rows(facts)
+        self._complaints: dict[str, ComplaintReceived] = {}
+
+    def messages(self, fact: StoredFact) -> Iterator[Message]:
+        """Everything that is said because of one fact."""
+        aggregate = fact.stream.partition(":")[0]
+        yield _whole(self._topics.ledger, fact)
+        if aggregate == "program":
+            yield from self._of_program(fact)
+        elif aggregate == "complaint":
+            yield from self._of_complaint(fact)
+        elif aggregate == "affiliate":
+            yield _whole(self._topics.of_affiliate(subject_of(fact.stream)), fact)
+        elif aggregate in EVERYBODYS:
+            yield _whole(self._topics.published, fact)
+
+    def _of_program(self, fact: StoredFact) -> Iterator[Message]:
+        before, after = self.rows.step(fact)
+        home, new = before.affiliate if before else None, after.affiliate if after else None
+        if home is not None:
+            yield _scoped(self._topics.of_affiliate(home), fact)
+        if new is not None and new != home:
+            # The receiving affiliate gets the file: all that led up to this, then this.
+            for earlier in self._facts.read_stream(fact.stream, 0, fact.version):
+                yield _scoped(self._topics.of_affiliate(new), earlier)
+        if after is not None and after != before and is_public(after):
+            yield self.row(after, fact)
+
+    def _of_complaint(self, fact: StoredFact) -> Iterator[Message]:
+        received = self._complaints.get(fact.stream)
+        if received is None:
+            first = self._facts.read_stream(fact.stream, 0, 1)[0]
+            event = decode(first.type, first.state)
+            if not isinstance(event, ComplaintReceived):
+                return
+            received = self._complaints[fact.stream] = event
+        if received.about == "program":
+            yield _whole(self._topics.complaints(received.affiliate), fact)
+
+    def row(self, row: Partner, fact: StoredFact) -> Message:
+        """The public row of a program as of a fact."""
+        told = {
+            "specversion": "1.0",
+            "id": event_id(fact),
+            "source": SOURCE,
+            "type": ROW,
+            "subject": fact.stream,
+            "time": instant(fact.recorded_at),
+            "datacontenttype": CONTENT_TYPE,
+            "dataschema": f"/schemas/{ROW}.json",
+            "position": str(fact.position),
+            "streamversion": str(fact.version),
+        }
+        value = msgspec.json.encode(public_row(row, self._shelf(), fact.position))
+        return Message(self._topics.partners, fact.stream, value, headers(told))
+
+
+class Marker(msgspec.Struct, frozen=True, kw_only=True):
+    """Says in one of so many partitions that all rows up to a position of the ledger are in it."""
+
+    position: int
+    partitions: int
+
+
+def marker(topic: Topic, partition: int, partitions: int, position: int, at: datetime) -> Message:
+    """The marker for one partition; its key is the partition's, so that only the last one is kept."""
+    key = f"position:{partition}"
+    told = {
+        "specversion": "1.0",
+        "id": f"{key}:{position}",
+        "source": SOURCE,
+        "type": MARKER,
+        "subject": key,
+        "time": instant(at),
+        "datacontenttype": CONTENT_TYPE,
+        "dataschema": f"/schemas/{MARKER}.json",
+        "position": str(position),
+    }
+    value = msgspec.json.encode(Marker(position=position, partitions=partitions))
+    return Message(topic, key, value, headers(told), partition)
+
+
+def _whole(topic: Topic, fact: StoredFact) -> Message:
+    return Message(topic, fact.stream, fact.state, headers(attributes(fact)))
+
+
+def _scoped(topic: Topic, fact: StoredFact) -> Message:
+    if stem(fact.type) not in DRAFTS:
+        return _whole(topic, fact)
+    told = headers(attributes(fact, withheld=DRAFT))
+    return Message(topic, fact.stream, b"{}", told)

@@ -115,14 +115,12 @@ class World:
         self.bodies: dict[str, Any] = {}
         self.received: dict[tuple[str, str], Received] = {}
         self.actors: dict[tuple[str, str], tuple[str, ...]] = {}
-        """Who brought each fact of a stream about."""
 
     def copy(self) -> "World":
         """A world that goes its own way from here on."""
         other = copy(self)
         other.streams, other.states = dict(self.streams), dict(self.states)
-        other.bodies, other.received = dict(self.bodies), dict(self.received)
-        other.actors = dict(self.actors)
+        other.bodies, other.received, other.actors = dict(self.bodies), dict(self.received), dict(self.actors)
         return other
 
     def do(self, person: str, subject: str, command: Command) -> Decided | Refusal:
@@ -211,8 +209,7 @@ class World:
     def acts_of(self, person: str) -> Iterable[Acts]:
         """What a person did, and is named in, program by program."""
         for (aggregate, subject), events in self.streams.items():
-            by = self.actors[aggregate, subject]
-            did = tuple(e for e, who in zip(events, by, strict=True) if who == person)
+            did = tuple(e for e, by in zip(events, self.actors[aggregate, subject], strict=True) if by == person)
             named = tuple(e for e in events if e not in did and any(v == person for v in inside(e)))
             if aggregate == "program" and (did or named):
                 yield Acts(self.state("program", subject), did + named, did)

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from api import cli_acts, cli_field, cli_kafka, cli_log, cli_matters, cli_reads, cli_simulate
+from api import cli_acts, cli_diff, cli_erase, cli_field, cli_kafka, cli_log, cli_matters, cli_reads, cli_simulate
 from api.cli_progress import rebuilding
 from api.cli_session import (
     Format,
@@ -37,6 +37,8 @@ app.add_typer(cli_matters.verbs)
 app.add_typer(cli_field.verbs)
 app.add_typer(cli_simulate.verbs)
 app.add_typer(cli_acts.verbs)
+app.add_typer(cli_erase.verbs)
+app.add_typer(cli_diff.verbs)
 app.add_typer(cli_log.verbs)
 app.add_typer(cli_kafka.verbs)
 Demonstration = Annotated[

@@ -147,7 +147,7 @@ def replayed(
         "last": f"{counted[-1].actor_person} {counted[-1].event.sentence()}" if counted else None,
         "recorded_at": counted[-1].recorded_at.isoformat() if counted else None,
         "holds": [
-            held for scheme in dict.fromkeys(h.scheme for h in dated.holdings) if (held := _held(dated, scheme, day))
+            held for scheme in dict.fromkeys(h.scheme for h in dated.holdings) if (held := held_on(dated, scheme, day))
         ],
         "state": plain(state),
     }
@@ -158,7 +158,7 @@ def _by(one: Recorded, zone: ZoneInfo, as_of: date | None) -> bool:
     return as_of is None or moment.date() <= as_of
 
 
-def _held(state: Program, scheme: str, day: date) -> str | None:
+def held_on(state: Program, scheme: str, day: date) -> str | None:
     """What holds under a scheme on a day, in words."""
     now = on_day(timeline(state.holdings, state.measures, scheme), day)
     if now is None:

@@ -30,6 +30,7 @@ COLLECTIONS = {
     "instrument": "instruments",
     "calendar": "calendars",
     "complaint": "complaints",
+    "erasure": "erasures",
 }
 """The part of the address that stands for each aggregate."""
 MINTED = (RegisterProgram, FileComplaint)
@@ -55,6 +56,7 @@ class CommandAnswer(BaseModel):
     instrument_id: str | None = None
     complaint_id: str | None = None
     calendar_id: str | None = None
+    erasure_id: str | None = None
     version: int
     position: int | None
     first_version: int | None

@@ -19,6 +19,7 @@ from infra.wiring import Service
 
 PERSON_ID = re.compile(rf"\b{PERSON.pattern}\b")
 ERASED = "[erased]"
+ERASED_PERSON = "[erased person]"
 UNKNOWN = "[unknown]"
 READERS = frozenset(
     {
@@ -65,7 +66,7 @@ class Disclosure:
         """The names of people, by id."""
         asked = set(person_ids)
         known = self.vault.people(asked) if asked else {}
-        found = {one: record.name if record else ERASED for one, record in known.items()}
+        found = {one: record.name if record else ERASED_PERSON for one, record in known.items()}
         return {one: found.get(one, one) for one in asked}
 
 

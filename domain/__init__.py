@@ -31,6 +31,7 @@ from domain import (
     determination,
     documents,
     due,
+    erasure,
     evidence,
     extension,
     grant,
@@ -61,6 +62,7 @@ from domain.affiliate import Affiliate
 from domain.authority import acting
 from domain.calendar import Calendar
 from domain.complaint import Complaint
+from domain.erasure import Erasure
 from domain.language import (
     Actor,
     Claim,
@@ -126,6 +128,7 @@ STAGES: tuple[Stage, ...] = (
     complaint.stage,
     concern.stage,
     correction.stage,
+    erasure.stage,
 )
 
 SUBJECT_UNKNOWN = refusal("SUBJECT_UNKNOWN", Kind.UNKNOWN, "There is no {aggregate} {subject}.")
@@ -176,6 +179,8 @@ def initial(aggregate: str, subject: str) -> Any:
             return Complaint(complaint_id=subject)
         case "calendar":
             return Calendar(zone=subject)
+        case "erasure":
+            return Erasure(person=subject)
         case _:
             raise ValueError(f"there are no streams of the kind {aggregate!r}")
 

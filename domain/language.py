@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from functools import cache, lru_cache
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
 from pydantic import BaseModel, ConfigDict
 
-from domain.values import Code, Fact, InstrumentRef, PolicyRef
+from domain.shelf import Shelf
+from domain.values import Code, Fact
 
 _PART = re.compile(r"\[([^][]*)\]|([^][]+)")
 _FIELD = re.compile(r"\{e\.(\w+)\}")
@@ -98,7 +99,7 @@ class Command(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
     aggregate: ClassVar[str]
-    """Whose stream it goes to: program, affiliate, policy, instrument or complaint."""
+    """Whose stream it goes to: program, affiliate, policy, instrument, complaint or erasure."""
     by: ClassVar[tuple[Role, ...]]
     """Who may ask, in the order in which a person of several parts is taken to act."""
     creates: ClassVar[bool] = False
@@ -239,46 +240,6 @@ class Claim:
     kind: str
     value: str
     taken: Refusing
-
-
-class Shelf(Protocol):
-    """What is published: policies and instruments by hash, schemes and affiliates as pinned for this request."""
-
-    def policy(self, ref: PolicyRef) -> Any:
-        """The policy of that hash."""
-        ...
-
-    def instrument(self, ref: InstrumentRef) -> Any:
-        """The instrument of that hash."""
-        ...
-
-    def scheme(self, code: str) -> Any:
-        """The published versions of a scheme's policy, or None."""
-        ...
-
-    def family(self, code: str) -> Any:
-        """The published versions of an instrument family, or None."""
-        ...
-
-    def affiliate(self, code: str) -> Any:
-        """An affiliate with its staff and area, or None."""
-        ...
-
-    def affiliates(self) -> Iterable[Any]:
-        """Every affiliate."""
-        ...
-
-    def template(self, code: str) -> str | None:
-        """The hash of the text of a published template, or None."""
-        ...
-
-    def document(self, program_id: str, document_id: str) -> Any:
-        """What was received for a program under that id (digest, bytes, media_type), or None."""
-        ...
-
-    def program_home(self, program_id: str) -> str | None:
-        """The code of the affiliate that a registered program belongs to now, or None."""
-        ...
 
 
 class Actor(msgspec.Struct, frozen=True):

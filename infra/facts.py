@@ -134,6 +134,15 @@ class FactRecorder(ApplicationRecorder):
     def read_published(self, after: int, limit: int) -> list[StoredFact]:
         """Facts of affiliates, policies and instruments, everything but programs' and the ledger's own, by position."""
 
+    def read_about(self, person: str) -> list[StoredFact]:
+        """Every fact that a person brought about, or whose fields hold their id, by position. It reads all facts."""
+        found: list[StoredFact] = []
+        position = 0
+        while facts := self.read(position, 1000):
+            found += [f for f in facts if f.actor_person == person or person.encode() in f.state]
+            position = facts[-1].position
+        return found
+
     @abstractmethod
     def read_stream(
         self,

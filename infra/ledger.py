@@ -11,9 +11,11 @@ from typing import Any
 from uuid import UUID, uuid4, uuid5
 
 from domain import Decided, decide, evolve, initial
+from domain.erasure import PersonErased
 from domain.language import Command, Context, Event, Reason, Refusal, Refused, Role
 from domain.values import TextRef
 from infra.documents import DocumentStore
+from infra.erasing import destroy
 from infra.facts import FactRecorder
 from infra.mapper import Recorded, decode, encode, recorded
 from infra.records import (
@@ -170,7 +172,9 @@ class Ledger:
         asking = "" if command.anonymous else person  # who complained must not follow from a key that is guessed
         command_id = uuid5(COMMANDS_NAMESPACE, f"{asking}\n{idempotency_key}") if idempotency_key else uuid4()
         if idempotency_key and (known := self.recorder.command(command_id)):
-            return self._answered(known, digest)
+            done = self._answered(known, digest)
+            self._erase(done)
+            return done
         texts: list[Sealed] = []
 
         def take(plain: str) -> TextRef:
@@ -184,7 +188,15 @@ class Ledger:
             state, decided, _ = self._decide(request)
             version = state.version + len(decided.events)
             return Executed(subject, version, None, state.version + 1, decided.events, preview=True)
-        return self._in_turn(request)
+        done = self._in_turn(request)
+        self._erase(done)
+        return done
+
+    def _erase(self, done: Executed) -> None:
+        """What was recorded as erased is erased before anybody hears of it."""
+        for event in done.events:
+            if isinstance(event, PersonErased) and self.vault and self.documents and done.position:
+                destroy(event, done.position, self.recorder, self.vault, self.documents)
 
     def _in_turn(self, request: _Request) -> Executed:
         """Commands on one stream go one after another here; other processes are met by deciding again."""

@@ -148,6 +148,11 @@ class LedgerRecorder(FactRecorder):
         """See FactRecorder. Answered from a partial index over the few facts that are no program's."""
         return self._facts(_FACT + _PUBLISHED + "AND position > %s ORDER BY position LIMIT %s", (after, limit))
 
+    def read_about(self, person: str) -> list[StoredFact]:
+        """See FactRecorder."""
+        where: LiteralString = "WHERE actor_person = %s OR strpos(state, %s) > 0 ORDER BY position"
+        return self._facts(_FACT + where, (person, person))
+
     def read_stream(
         self,
         stream: str,

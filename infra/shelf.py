@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from threading import Lock
 from typing import Any
 
-from domain import evolve, initial
+from domain import evolve, fold, initial
 from domain.affiliate import Affiliate
 from domain.instrument.model import Instrument
 from domain.listing import ProgramRegistered
 from domain.policy.model import Policy, load
 from domain.publishing import Family, Scheme
+from domain.shelf import Acts
 from domain.transfer import ProgramTransferredToAffiliate
 from domain.values import InstrumentRef, PolicyRef
 from infra.documents import DocumentStore, UnknownDocument
@@ -143,3 +144,13 @@ class LedgerShelf:
         """The affiliate that a registered program belongs to now, or None; what is looked up is not pinned."""
         moves = [f for f in self._recorder.read_stream(f"program:{program_id}") if f.type in HOMES]
         return getattr(decode(moves[-1].type, moves[-1].state), HOMES[moves[-1].type]) if moves else None
+
+    def acts_of(self, person: str) -> Iterable[Acts]:
+        """What a person did, and is named in, program by program; the programs are pinned."""
+        about = [f for f in self._recorder.read_about(person) if f.stream.startswith("program:")]
+        for stream in dict.fromkeys(f.stream for f in about):
+            mine = [(f.actor_person, decode(f.type, f.state)) for f in about if f.stream == stream]
+            every = [decode(f.type, f.state) for f in self._recorder.read_stream(stream)]
+            self.looked_at[stream] = len(every)
+            did = tuple(event for who, event in mine if who == person)
+            yield Acts(fold(initial("program", stream.partition(":")[2]), every), tuple(e for _, e in mine), did)

@@ -224,6 +224,10 @@ class Vault:
         self._ciphertext(secret_id, None)
         return self._keyring.destroy(secret_id)
 
+    def readable(self, secret_id: str) -> bool:
+        """Whether there is a key: it was kept, and not erased."""
+        return self._keyring.get(secret_id) is not None
+
     # --- rows -----------------------------------------------------------------------------------------------------
 
     def _insert(self, rows: Sequence[tuple[str, str, bytes]]) -> None:

@@ -1,9 +1,9 @@
 """Verification: the ledger's own word is not taken for it. Every digest is computed again, every decision derived again,
 every read model built again, every cited document and word looked for."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 import psycopg
@@ -11,12 +11,14 @@ import psycopg
 from domain import evolve, initial
 from domain.decision import TierDecisionDeferred, TierDenied
 from domain.documents import DocumentUploaded
+from domain.erasure import PersonErased, inside
 from domain.evidence import TierEligibilityEvaluated, rederive
 from domain.grant import TierGranted
 from domain.language import Event
 from domain.reversal import DecisionCorrected
 from domain.values import InstrumentRef, PolicyRef, TextRef
 from infra.documents import DocumentStore, ErasedDocument, UnknownDocument
+from infra.erasing import writings
 from infra.ledger import Ledger
 from infra.log_check import LogCheck
 from infra.mapper import decode, recorded
@@ -137,6 +139,10 @@ class _Sweep:
         self.texts: dict[str, str] = {}
         self.documents: dict[str, str] = {}
         self.bodies: dict[str, str] = {}
+        self.writers: dict[str, str] = {}
+        """Who wrote a text first, or handed a document in."""
+        self.erased: dict[str, set[str]] = {}
+        """Who was erased, by their id, and everything that was erased with them."""
         self._versions: dict[str, int] = {}
 
     def run(self) -> None:
@@ -165,31 +171,26 @@ class _Sweep:
             self.order.note_divergence(f"{place}: follows version {self._versions.get(fact.stream, 0)}")
         self._versions[fact.stream] = fact.version
         try:
-            self._note(fact, decode(fact.type, fact.state))
+            event = decode(fact.type, fact.state)
+            self._note(fact, event)
+            for one in set[str]().union(*writings(event)):
+                self.writers.setdefault(one, fact.actor_person)
         except (LookupError, msgspec.MsgspecError) as error:
             self.readable.note_divergence(f"{place}: {error}")
 
     def _note(self, fact: StoredFact, event: Event) -> None:
-        for value in _values(event):
+        for value in inside(event):
             if isinstance(value, TextRef):
                 self.texts[value.id] = value.digest
             elif isinstance(value, (PolicyRef, InstrumentRef)):
                 self.bodies[value.sha256] = str(value)
+        if isinstance(event, PersonErased):
+            mine = {one for one, writer in self.writers.items() if writer == event.person}
+            self.erased[event.person] = {event.person, *(mine if event.scope == "record_and_writings" else ())}
         if isinstance(event, DocumentUploaded):
             self.documents[event.document_id] = event.digest
         if isinstance(event, TierEligibilityEvaluated) and fact.stream not in self.evaluated:
             self.evaluated.append(fact.stream)
-
-
-def _values(value: Any) -> Iterator[Any]:
-    """A value and everything inside it."""
-    yield value
-    if isinstance(value, msgspec.Struct):
-        for name in value.__struct_fields__:
-            yield from _values(getattr(value, name))
-    elif isinstance(value, tuple):
-        for one in value:  # pyright: ignore[reportUnknownVariableType]
-            yield from _values(one)
 
 
 def _decisions(ledger: Ledger, sweep: _Sweep, progress: Progress) -> Check:
@@ -280,10 +281,11 @@ def _models(projector: Projector, head: int) -> Check:
 def _cited(service: Verified, sweep: _Sweep, progress: Progress) -> Iterator[Check]:
     """Everything that events name by its digest is there and has that digest, unless it was erased on purpose."""
     documents = Check("documents", "documents read and hashed again")
-    _each(documents, sweep.documents, lambda one, digest: _document(service.documents, one, digest), progress)
+    meant = set[str]().union(*sweep.erased.values())
+    _each(documents, sweep.documents, lambda one, digest: _document(service.documents, one, digest), progress, meant)
     yield documents
     words = Check("words", "texts opened and hashed again")
-    _each(words, sweep.texts, lambda one, digest: _text(service.vault, one, digest), progress)
+    _each(words, sweep.texts, lambda one, digest: _text(service.vault, one, digest), progress, meant)
     yield words
     bodies = Check("bodies", "policies and instruments found by their hash")
     for sha256, name in sweep.bodies.items():
@@ -291,15 +293,33 @@ def _cited(service: Verified, sweep: _Sweep, progress: Progress) -> Iterator[Che
         if service.ledger.recorder.artifact(bytes.fromhex(sha256)) is None:
             bodies.note_divergence(f"{name}: its body {sha256[:12]} is gone")
     yield bodies
+    yield _erasures(service.vault, sweep)
 
 
-def _each(check: Check, cited: dict[str, str], look: Callable[[str, str], str | None], progress: Progress) -> None:
+def _erasures(vault: Vault, sweep: _Sweep) -> Check:
+    """Whoever was erased cannot be read any more, nor what was erased with them."""
+    check = Check("erasures", "people erased")
+    for person, erased in sweep.erased.items():
+        check.count += 1
+        if left := sum(map(vault.readable, erased)):
+            check.note_divergence(f"{person}: {left} of {len(erased)} keys are there again; they go when nqms opens")
+    return check
+
+
+Look = Callable[[str, str], str | None]
+"""What is wrong with something of an id that should have a digest; "erased" for what is unreadable for good."""
+
+
+def _each(check: Check, cited: dict[str, str], look: Look, progress: Progress, meant: Collection[str]) -> None:
+    """``meant``: what recorded erasures took; anything else that is unreadable was destroyed, not erased."""
     erased = 0
     for n, (one, digest) in enumerate(cited.items(), 1):
         found = look(one, digest)
-        erased += found == "erased"
         check.count += 1
-        if found and found != "erased":
+        erased += found == "erased" and one in meant
+        if found == "erased" and one not in meant:
+            check.note_divergence(f"{one}: its key was destroyed, by no erasure that was recorded")
+        elif found and found != "erased":
             check.note_divergence(f"{one}: {found}")
         if n % BATCH == 0:
             progress(check.name, n, len(cited))

@@ -14,6 +14,7 @@ import msgspec
 from infra import clock as announcing
 from infra.database import Database, open_database
 from infra.documents import DocumentStore
+from infra.erasing import finish
 from infra.keyring import Keyring
 from infra.ledger import Ledger
 from infra.matters import Matters
@@ -71,6 +72,7 @@ def assemble(settings: Settings, database: Database, clock: Clock | None = None)
     keyring = Keyring(folder / "keys")
     vault = Vault(database.pool, keyring)
     documents = DocumentStore(folder / "documents", keyring, database.pool)
+    finish(recorder, vault, documents)
     ledger = Ledger(recorder, vault, documents, ledger_clock)
     projector = Projector(database, recorder)
     reading, matters = Reading(database), Matters(database)

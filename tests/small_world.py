@@ -29,6 +29,7 @@ from domain.assistance import AssignTaProvider, CompleteNeedsAssessment, Request
 from domain.decision import DecideTier
 from domain.determination import ConfirmItems, RecordDetermination, RuleNotApplicable, gaps
 from domain.documents import LinkDocument, RecordScan, UploadDocument
+from domain.erasure import inside
 from domain.impartiality import AssignDecider, AssignReviewer, DeclareConflict
 from domain.instrument.model import Instrument
 from domain.language import Command, Context, Event, Refusal, Role
@@ -50,6 +51,7 @@ from domain.review import (
     RecordSiteReview,
     asks_for,
 )
+from domain.shelf import Acts
 from domain.statement import ReceiveStatement, RequestStatement, SignStatement
 from domain.term import add
 from domain.values import InstrumentRef, PolicyRef, Rating, TextRef, digest_of
@@ -112,12 +114,13 @@ class World:
         """Every affiliate as it stands."""
         self.bodies: dict[str, Any] = {}
         self.received: dict[tuple[str, str], Received] = {}
+        self.actors: dict[tuple[str, str], tuple[str, ...]] = {}
 
     def copy(self) -> "World":
         """A world that goes its own way from here on."""
         other = copy(self)
         other.streams, other.states = dict(self.streams), dict(self.states)
-        other.bodies, other.received = dict(self.bodies), dict(self.received)
+        other.bodies, other.received, other.actors = dict(self.bodies), dict(self.received), dict(self.actors)
         return other
 
     def do(self, person: str, subject: str, command: Command) -> Decided | Refusal:
@@ -128,6 +131,7 @@ class World:
         if isinstance(answer, Decided):
             self.states[key] = fold(state, answer.events)
             self.streams[key] = (*self.streams.get(key, ()), *answer.events)
+            self.actors[key] = (*self.actors.get(key, ()), *(answer.actor.person for _ in answer.events))
             if command.aggregate == "affiliate":
                 self.staffed = tuple(s for (kind, _), s in self.states.items() if kind == "affiliate")
         return answer
@@ -201,6 +205,14 @@ class World:
     def program_home(self, program_id: str) -> str | None:
         """The affiliate that a registered program belongs to now, or None."""
         return self.state("program", program_id).listing.affiliate or None
+
+    def acts_of(self, person: str) -> Iterable[Acts]:
+        """What a person did, and is named in, program by program."""
+        for (aggregate, subject), events in self.streams.items():
+            did = tuple(e for e, by in zip(events, self.actors[aggregate, subject], strict=True) if by == person)
+            named = tuple(e for e in events if e not in did and any(v == person for v in inside(e)))
+            if aggregate == "program" and (did or named):
+                yield Acts(self.state("program", subject), did + named, did)
 
     def receive(self, program_id: str, document_id: str) -> None:
         """Lets a file come in."""

@@ -7,6 +7,7 @@ from domain import benefits as ben
 from domain import changes as cha
 from domain import closure as clo
 from domain import complaint as com
+from domain import erasure as era
 from domain import interests as itr
 from domain import offers
 from domain import progress as pro
@@ -219,4 +220,9 @@ def _verifier(w: Life) -> str | None:
     return former[0] if former and w.chance(0.5) else small.ADMIN2
 
 
-CHOSEN |= {tra.AcceptTransfer: _taking_over, pro.VerifyGoal: _verifier}
+def _second(w: Life) -> str:
+    waiting = [e for (a, _), e in w.world.states.items() if a == "erasure" and e.proposed_by]
+    return small.OPERATOR if waiting and waiting[0].proposed_by == small.NATIONAL else small.NATIONAL
+
+
+CHOSEN |= {tra.AcceptTransfer: _taking_over, pro.VerifyGoal: _verifier, era.ConfirmErasure: _second}

@@ -10,6 +10,7 @@ from domain import changes as cha
 from domain import closure as clo
 from domain import complaint as com
 from domain import concern as con
+from domain import erasure as era
 from domain import hearing, notice, offers, outsiders
 from domain import interests as itr
 from domain import participation as part
@@ -31,7 +32,8 @@ MORE_ASIDE: Kinds = [
     com.ReferComplaint, com.CloseComplaint, con.ReferConcern, con.OpenInquiry, con.CloseInquiry, cha.RenameProgram,
     cha.HandOverLeadership, sur.ReportSubstantiveChange, sur.AssessChange, offers.OfferWorkshop, offers.CancelWorkshop,
     offers.OpenBenefit, offers.CloseBenefit, itr.RegisterInterest, itr.EndInterest, tra.ProposeTransfer,
-    notice.ArchivePublicNotice, outsiders.EndCaseAccess,
+    notice.ArchivePublicNotice, outsiders.EndCaseAccess, era.ProposeErasure, era.ProposeErasure, era.ConfirmErasure,
+    era.ConfirmErasure, era.DeclineErasure,
 ]  # fmt: skip
 """What may happen at any time beside the way, besides what happened before a grant already."""
 

@@ -228,6 +228,11 @@ class Walker(Life):
                 return self.rng.choice(("SMALL", "OTHER"))
             case "calendar":
                 return "America.Chicago" if self.chance(0.9) else "America.New_York"
+            case "erasure":
+                waiting = [s for (a, s), e in self.world.states.items() if a == "erasure" and e.proposed_by]
+                if waiting and not kind.__name__.startswith("Propose") and self.chance(0.9):
+                    return waiting[0]
+                return self.rng.choice((small.STRANGER, "p_newcomer", *OUTSIDERS, *PEOPLE, "nobody"))
             case "complaint":
                 known = [s for a, s in self.world.streams if a == "complaint"]
                 new = not known or (kind.creates and self.chance(0.95))

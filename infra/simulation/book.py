@@ -18,6 +18,7 @@ from domain.instrument.model import Instrument
 from domain.language import Actor, Claim, Command, Context, Event, Refusal, Role
 from domain.policy.model import Policy
 from domain.publishing import Family, Scheme
+from domain.shelf import Acts
 from domain.values import InstrumentRef, PolicyRef, TextRef
 from infra.templates import TEMPLATES
 
@@ -124,6 +125,10 @@ class BookShelf:
     def program_home(self, program_id: str) -> str | None:
         """The affiliate that a program of this book belongs to now."""
         return self.homes.get(program_id)
+
+    def acts_of(self, person: str) -> tuple[Acts, ...]:
+        """Nothing: in a simulated ledger nobody is erased."""
+        return ()
 
 
 def drawn_id(*about: object, prefix: str = "") -> str:

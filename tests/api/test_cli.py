@@ -118,7 +118,7 @@ def test_verify_counts_and_finds_nothing(looking: Shell) -> None:
     checks = looking.json("verify")
     assert isinstance(checks, list)
     assert {c["check"] for c in checks} == {
-        "commitments", "order", "readable", "decisions", "read models", "documents", "words", "bodies", "log",
+        "commitments", "order", "readable", "decisions", "read models", "documents", "words", "bodies", "log", "erasures",
     }  # fmt: skip
 
 

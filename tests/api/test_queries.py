@@ -2,7 +2,7 @@
 
 import pytest
 
-from api.disclosure import ERASED
+from api.disclosure import ERASED, ERASED_PERSON
 from domain.values import TextRef
 from tests.api.client import codes
 from tests.api.conftest import Desk
@@ -69,7 +69,7 @@ def test_what_was_erased_is_shown_as_erased(desk: Desk) -> None:
     desk.service.vault.erase(way.id_of("staff"))
     lines = desk.client().get(f"/programs/{way.program_id}/history", by=way.id_of("lead")).json()["lines"]
     said = next(line["says"] for line in lines if line["type"] == "SupportQuestionAsked.v1")
-    assert said == f"{ERASED} (program staff) asked about K76: {ERASED}"
+    assert said == f"{ERASED_PERSON} (program staff) asked about K76: {ERASED}"
 
 
 def test_decisions_and_their_dossier(read_only: Desk) -> None:

@@ -113,7 +113,7 @@ def test_a_request_says_what_it_does_and_who_may_ask(command: Any) -> None:
     assert command.by
     assert all(isinstance(role, Role) for role in command.by)
     assert len(set(command.by)) == len(command.by)
-    assert command.aggregate in ("program", "affiliate", "policy", "instrument", "complaint", "calendar")
+    assert command.aggregate in ("program", "affiliate", "policy", "instrument", "complaint", "calendar", "erasure")
 
 
 @pytest.mark.req("M1")

@@ -1,11 +1,14 @@
 """What people wrote and who they are lies encrypted: not in an event, a read model, a file or a byte of the database."""
 
 import re
+from dataclasses import replace
+from pathlib import Path
 
 import psycopg
 import pytest
 
 from api.demo.cast import LAKE, all_names
+from api.demo.journey import journey
 from domain.values import TEXT_MARKER, misfits
 from infra.mapper import recorded
 from tests.journeys.conftest import Told
@@ -46,3 +49,34 @@ def test_the_words_are_there_for_those_who_may_read_them(told: Told) -> None:
     opened = told.service.vault.open_many(marked)
     assert len(opened) == len(set(marked)) > 20
     assert any(text and WRITTEN in text for text in opened.values())
+
+
+@pytest.mark.req("H11")
+def test_after_an_erasure_no_byte_of_the_data_folder_or_of_a_later_backup_leads_to_the_person(
+    told: Told, tmp_path: Path
+) -> None:
+    door, vault = told.door, told.service.vault
+    another = replace(LAKE, name="Heron Bay Mentors", connector_ref="MC-20991")
+    way = journey(door, another).listed()
+    name, words, title = "Wilhelmina Quokkabury", "The wombat notebook has every match", "numbat-roster.pdf"
+    person, lead = door.person(name), way.id_of("lead")
+    door.do(lead, way.program_id, "AppointRepresentative", person=person, role="program_staff")
+    (asked,) = door.do(person, way.program_id, "AskSupportQuestion", question=words)
+    text = TEXT_MARKER.findall(asked.sentence())[0]
+    document = door.upload(person, way.program_id, title, "application/pdf", b"%PDF-1.7\n" + words.encode())
+    door.do(lead, way.program_id, "RemoveRepresentative", person=person)
+    keys = [told.service.keyring.get(one) for one in (person, text, document)]
+    assert (vault.open(text), len(set(keys)), None in keys) == (words, 3, False)
+    door.operate(person, "ProposeErasure", ground="asked_by_the_person", scope="record_and_writings")
+    door.do(way.id_of("national"), person, "ConfirmErasure")
+    assert (vault.open(text), vault.person(person)) == (None, None)
+    needles = [key for key in keys if key] + [one.encode() for one in (name, "Quokkabury", words, "wombat", title)]
+    files = _bytes(told)
+    assert {file for file, content in files for needle in needles if needle in content} == set()
+    with psycopg.connect(told.service.database.owner_dsn or "", autocommit=True) as connection:
+        backup = tmp_path / "vault.copy"
+        with connection.cursor().copy("COPY vault.secrets TO STDOUT") as copy, backup.open("wb") as file:
+            file.writelines(bytes(part) for part in copy)
+    rows = [line.split(b"\t") for line in backup.read_bytes().splitlines()]
+    assert {person.encode(), text.encode()} < {row[0] for row in rows}, "the rows are in the backup, without keys"
+    assert not any(needle in backup.read_bytes() for needle in needles)

@@ -106,9 +106,9 @@ def root_over(leaf: bytes, index: int, size: int, path: list[bytes]) -> bytes:
     return sha256(b"\x01", path[-1], root_over(leaf, index - middle, size - middle, path[:-1]))
 
 
-def leads(entry: bytes, index: int, size: int, path: list[str], root: bytes) -> bool:
+def leads(entry: bytes, index: Any, size: int, path: list[str], root: bytes) -> bool:
     """Whether an entry stands at a place of the tree with that root."""
-    need(isinstance(index, int) and not isinstance(index, bool), "a place is a whole number")
+    need(type(index) is int, "a place is a whole number")
     hashes = [unhex(one, 32, "a hash") for one in path]
     return root_over(sha256(b"\x00", entry), index, size, hashes) == root
 
@@ -154,7 +154,7 @@ def whole(content: bytes, e: Json, log: Key, proof: Json) -> str:
     need(
         len(entries) == e["entries"] and entries[proof["index"]] == proof["entry"], "the entry is not where it belongs"
     )
-    names = [parsed(one, "an entry")["program_id"] for one in entries]
+    names: list[str] = [parsed(one, "an entry")["program_id"] for one in entries]
     need(names == sorted(set(names)), "the directory shows a program twice or out of order")
     return f"The directory that you have, with all its {len(entries)} programs, is the one on record."
 

@@ -25,9 +25,8 @@ from infra.database import Database
 from infra.entries import Routes, by_stream
 from infra.ledger import Ledger
 from infra.log_files import LogDiverged, LogFolder
-from infra.mapper import Recorded
 from infra.merkle import leaf_hash, path_in, root_of
-from infra.records import LedgerBusy, VersionConflict, envelope
+from infra.records import LedgerBusy, StoredFact, VersionConflict, envelope
 from infra.transparency import TransparencyLog
 from projections import directory
 from projections.language import Folding
@@ -76,6 +75,19 @@ class Snapshot:
         return {**known, "root": self.root.hex(), "sha256": digest(self.content)}
 
 
+@dataclass(frozen=True)
+class Published:
+    """The fact that the directory of a day was published, as it is stored."""
+
+    stored: StoredFact
+    event: DirectoryPublished
+
+    @property
+    def position(self) -> int:
+        """Place in the whole ledger, from 1."""
+        return self.stored.position
+
+
 class Snapshots:
     """Publishes the directory of each day beside the log, and looks it over. Safe from many threads and processes."""
 
@@ -96,14 +108,14 @@ class Snapshots:
 
     # --- publishing -----------------------------------------------------------------------------------------------
 
-    def published(self, day: date | None = None) -> Recorded:
+    def published(self, day: date | None = None) -> Published:
         """The fact that the directory of a day, or the last one, was published. NotPublished."""
         for one in reversed(self._ledger.history("calendar", ZONE)):
             if isinstance(one.event, DirectoryPublished) and day in (None, one.event.day):
-                return one
+                return Published(one.fact, one.event)
         raise NotPublished(f"no directory of {day} was published" if day else "no directory has been published yet")
 
-    def publish(self) -> Recorded:
+    def publish(self) -> Published:
         """Publish the directory of today, unless it was; the fact that it was published, with its file in place."""
         today = self._ledger.now().astimezone(UTC).date()
         try:
@@ -128,9 +140,9 @@ class Snapshots:
             except (LogDiverged, NotPublished) as error:
                 _log.error("the directory of the day is not in place: %s", error)
 
-    def file(self, fact: Recorded) -> bytes:
+    def file(self, fact: Published) -> bytes:
         """The file of a directory that was published; made again where it is missing. LogDiverged if it cannot be."""
-        e = _published(fact)
+        e = fact.event
         files, name = LogFolder(self._log.files.folder), f"directory/{e.day}"
         there = files.read(name)
         if there is None:
@@ -144,9 +156,9 @@ class Snapshots:
 
     # --- looking over ---------------------------------------------------------------------------------------------
 
-    def faults(self, fact: Recorded) -> Iterator[str]:
+    def faults(self, fact: Published) -> Iterator[str]:
         """Where the published file, and what the read models show of the time, differ from what the ledger gives."""
-        e = _published(fact)
+        e = fact.event
         made = self.reproduced(e.size, e.day)
         if digest(made.content) != e.sha256:
             yield f"the ledger gives another directory of {e.day} than the one whose digest was recorded"
@@ -176,7 +188,7 @@ class Snapshots:
         if found is None or found[0].size < fact.position:
             self._log.catch_up()
         checkpoint, note = self._log.proving(fact.position)
-        stored = fact.fact
+        stored = fact.stored
         return canonical(
             {
                 "format": FORMAT,
@@ -189,19 +201,14 @@ class Snapshots:
             }
         )
 
-    def _opened(self, fact: Recorded) -> Snapshot:
+    def _opened(self, fact: Published) -> Snapshot:
         """The snapshot that a published file holds; the last one is kept at hand."""
-        content, e = self.file(fact), _published(fact)
+        content, e = self.file(fact), fact.event
         kept = self._last
         if kept is None or kept[0] != content:
             snapshot = Snapshot(self._log.origin, e.day, e.size, tuple(content.split(b"\n")[1:-1]))
             self._last = kept = content, snapshot
         return kept[1]
-
-
-def _published(fact: Recorded) -> DirectoryPublished:
-    assert isinstance(fact.event, DirectoryPublished)  # that is what `published` answers
-    return fact.event
 
 
 def _place(snapshot: Snapshot, program_id: str) -> int:

@@ -151,9 +151,8 @@ def whole(content: bytes, e: Json, log: Key, proof: Json) -> str:
     head, *entries = content.decode().removesuffix("\n").split("\n")
     about = {"format": "nqms.directory.v1", "origin": log[0], **{n: e[n] for n in ("day", "entries", "root", "size")}}
     need(parsed(head, "the directory's first line") == about, "the directory says of itself what is not on record")
-    need(
-        len(entries) == e["entries"] and entries[proof["index"]] == proof["entry"], "the entry is not where it belongs"
-    )
+    place: int = proof["index"]
+    need(len(entries) == e["entries"] and entries[place] == proof["entry"], "the entry is not where it belongs")
     names: list[str] = [parsed(one, "an entry")["program_id"] for one in entries]
     need(names == sorted(set(names)), "the directory shows a program twice or out of order")
     return f"The directory that you have, with all its {len(entries)} programs, is the one on record."

@@ -83,7 +83,7 @@ class TestPublishing:
     def test_once_a_day(self, desk: Desk, published: Published) -> None:
         again = desk.service.snapshots.publish()
         assert (again.position, desk.head) == (published.position, published.position)
-        desk.clock.moment = desk.clock() + timedelta(days=1)
+        desk.clock.pass_days(1)
         following = desk.service.snapshots.publish()
         assert following.event.day == published.event.day + timedelta(days=1)
         assert desk.service.snapshots.published().event == following.event

@@ -85,12 +85,7 @@ def test_a_program_that_closed_is_shown_on_the_days_on_which_it_held_a_tier(
     for program in ("closed", "open"):
         record(recorder, f"program:{program}", renamed(EXPERT.events, f"{program} Friends"))
     end = PartnerStatusClosed(
-        measure_id="m1",
-        scheme="full",
-        tier="expert",
-        zone="America/Chicago",
-        effective_on=closing,
-        ground="discontinued",
+        measure_id="m1", scheme="full", tier="expert", zone="America/Chicago", effective_on=closing, ground="discontinued"
     )
     record(recorder, "program:closed", [end, ProgramDiscontinued(closed_on=closing)], len(EXPERT.events))
     Projector(database, recorder).catch_up()

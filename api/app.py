@@ -24,6 +24,7 @@ from api import (
     log,
     notices,
     operations,
+    partner_proof,
     partners,
     people,
     queries,
@@ -38,7 +39,7 @@ VERSION = "0.1.0"
 API = "/api/v1"
 ROOMS = (
     *(documents, people, catalogue, queries, bundles, worklist, appeals, entitlements, interests, complaints),
-    *(partners, notices, field, funders, stream),
+    *(partners, partner_proof, notices, field, funders, stream),
 )
 """The modules with routes of their own, in the order in which they are described."""
 DESCRIPTION = """The system of record behind quality marks for youth mentoring programs: who holds which tier today, on

@@ -8,7 +8,18 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from api import cli_acts, cli_diff, cli_erase, cli_field, cli_kafka, cli_log, cli_matters, cli_reads, cli_simulate
+from api import (
+    cli_acts,
+    cli_diff,
+    cli_directory,
+    cli_erase,
+    cli_field,
+    cli_kafka,
+    cli_log,
+    cli_matters,
+    cli_reads,
+    cli_simulate,
+)
 from api.cli_progress import rebuilding
 from api.cli_session import (
     Format,
@@ -41,6 +52,7 @@ app.add_typer(cli_erase.verbs)
 app.add_typer(cli_diff.verbs)
 app.add_typer(cli_log.verbs)
 app.add_typer(cli_kafka.verbs)
+app.add_typer(cli_directory.verbs)
 Demonstration = Annotated[
     bool, typer.Option("--demo", help="With the demonstration's programs, and a choice of who to be.")
 ]

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Request, Response
 
 from api.problems import Problem, responses
-from infra.log_files import CHECKPOINT, IMMUTABLE, STATEMENT, WITNESSED
+from infra.log_files import CHECKPOINT, DIRECTORY, IMMUTABLE, STATEMENT, WITNESSED
 from infra.notes import Note
 from infra.wiring import Service
 
@@ -13,6 +13,7 @@ routes = APIRouter(prefix="/log", tags=["log"])
 FOR_EVER = "public, max-age=31536000, immutable"
 SOON_OLD = "public, max-age=1"
 TEXT = "text/plain; charset=utf-8"
+LINES = "application/jsonl; charset=utf-8"
 LARGEST_NOTE = 32 * 1024
 
 
@@ -85,8 +86,20 @@ def tile(request: Request, path: str) -> Response:
     return _static(request, f"tile/{path}", "application/octet-stream")
 
 
+@routes.get(
+    "/directory/{day}",
+    operation_id="log-directory",
+    summary="The public directory of a day, as it was published.",
+    response_class=Response,
+    responses=responses(404),
+)
+def directory(request: Request, day: str) -> Response:
+    """A line about the file, then one for each program (RFC 8785). It never changes, and its digest is on the ledger."""
+    return _static(request, f"directory/{day}", LINES)
+
+
 def _static(request: Request, name: str, kind: str) -> Response:
-    if not (IMMUTABLE.fullmatch(name) or STATEMENT.fullmatch(name)):
+    if not any(kind.fullmatch(name) for kind in (IMMUTABLE, STATEMENT, DIRECTORY)):
         raise Problem("NOT_FOUND", f"There is nothing at {request.url.path}.")
     return _file(request, name, kind, FOR_EVER)
 

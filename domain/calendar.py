@@ -24,6 +24,8 @@ class Calendar(msgspec.Struct, frozen=True, kw_only=True):
     """With ``.`` for the slash of its usual name."""
     version: int = 0
     last: date | None = None
+    directory: date | None = None
+    """The day of the last directory that was published."""
 
 
 class DayEnded(Event):

@@ -20,6 +20,9 @@ IMMUTABLE: Final = re.compile(rf"tile/(?:entries|[0-9]|[1-5][0-9]|6[0-3])/{_NUMB
 STATEMENT: Final = re.compile(r"keys/[1-9][0-9]{0,3}")
 """Statements that a key took the place of another."""
 
+DIRECTORY: Final = re.compile(r"directory/[0-9]{4}-[0-9]{2}-[0-9]{2}")
+"""Directories of the days, which never change either."""
+
 
 class LogDiverged(RuntimeError):
     """What the log once signed and what is there now do not agree; nothing is signed until somebody looked.

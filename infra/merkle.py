@@ -218,6 +218,21 @@ def _split(count: int) -> int:
     return 1 << ((count - 1).bit_length() - 1)
 
 
+def path_in(leaves: Sequence[bytes], index: int) -> list[bytes]:
+    """The path from one of some hashes of leaves to the root over them, the nearest first. Takes no tiles."""
+    path: list[bytes] = []
+    low, high = 0, len(leaves)
+    while high - low > 1:
+        middle = low + _split(high - low)
+        if index < middle:
+            path.append(root_of(leaves[middle:high]))
+            high = middle
+        else:
+            path.append(root_of(leaves[low:middle]))
+            low = middle
+    return path[::-1]
+
+
 def included(leaf: bytes, index: int, size: int, path: Sequence[bytes], root: bytes) -> bool:
     """Whether a path shows that a leaf's hash stands at ``index`` of the tree (RFC 9162, 2.1.3.2)."""
     if not 0 <= index < size:

@@ -22,6 +22,7 @@ from infra.projector import Projector
 from infra.reading import Reading
 from infra.recorder import LEDGER_OPENED, LedgerRecorder
 from infra.settings import Settings
+from infra.snapshots import Snapshots
 from infra.transparency import TransparencyLog, origin_of
 from infra.vault import Vault
 
@@ -44,6 +45,7 @@ class Service:
     reading: Reading
     matters: Matters
     log: TransparencyLog
+    snapshots: Snapshots
 
 
 def recording_clock(database: Database, clock: Clock | None) -> Clock | None:
@@ -77,7 +79,8 @@ def assemble(settings: Settings, database: Database, clock: Clock | None = None)
     projector = Projector(database, recorder)
     reading, matters = Reading(database), Matters(database)
     log = _log(settings, database, recorder, folder)
-    return Service(settings, database, keyring, vault, documents, ledger, projector, reading, matters, log)
+    snapshots = Snapshots(database, ledger, log)
+    return Service(settings, database, keyring, vault, documents, ledger, projector, reading, matters, log, snapshots)
 
 
 def _log(settings: Settings, database: Database, recorder: LedgerRecorder, folder: Path) -> TransparencyLog:
@@ -102,14 +105,15 @@ def open_empty(settings: Settings) -> Generator[tuple[Database, Vault, DocumentS
 @contextmanager
 def open_service(settings: Settings, clock: Clock | None = None, *, run_loops: bool = False) -> Generator[Service]:
     """The service, closed at the end; with ``run_loops`` threads keep the read models and the log up to date and
-    announce what comes due meanwhile."""
+    announce what comes due and publish the directory of each day meanwhile."""
     with open_database(settings) as database:
         service = assemble(settings, database, clock)
         if not run_loops:
             yield service
             return
         stop = Signal()
-        loops = (service.projector.run, announcing.Clock(service.ledger, service.reading).run, service.log.run)
+        clock_loop = announcing.Clock(service.ledger, service.reading).run
+        loops = (service.projector.run, clock_loop, service.log.run, service.snapshots.run)
         threads = [Thread(target=loop, args=(stop,), daemon=True) for loop in loops]
         for thread in threads:
             thread.start()

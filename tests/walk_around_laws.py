@@ -27,6 +27,9 @@ def vouchers_are_for_a_year(told: Told, e: Any, person: str, today: date) -> Non
     assert began is not None
     years = today.year - began.year
     turns = [(months(began, 12 * n), months(began, 12 * (n + 1))) for n in (years - 1, years)]
+    # An import can change since when years are counted; then a year begins where the last vouchers end.
+    ended = [v.valid_until for v in told.named("TrainingVouchersIssued") if v.scheme == e.scheme and v.valid_until]
+    turns = [(max([since, *(day for day in ended if since < day < until)]), until) for since, until in turns]
     assert (e.valid_from, e.valid_until) in (turns if span else [(began, None)]), (
         f"a voucher's year is not counted from {began}"
     )

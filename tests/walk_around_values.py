@@ -18,6 +18,7 @@ from domain.calendar import RecordDayEnded
 from domain.concern import ReferConcern
 from domain.due import AnnounceDue
 from domain.program import Cycle, Plan, running_plans
+from domain.snapshot import PublishDirectory
 from tests import small_world as small
 from tests.walk_later_values import free
 from tests.walk_life import OTHER, PROGRAM, Life
@@ -37,6 +38,12 @@ def _(w: Life) -> dict[str, Any]:
 def _(w: Life) -> dict[str, Any]:
     last = w.world.state("calendar", "America.Chicago").last
     return {"day": last + timedelta(days=1) if last else w.today - timedelta(days=1)}
+
+
+@fills(PublishDirectory)
+def _(w: Life) -> dict[str, Any]:
+    day = w.today - timedelta(days=w.chance(0.1))
+    return {"day": day, "size": len(w.world.streams), "entries": 1, "root": "aa" * 32, "sha256": "bb" * 32}
 
 
 @fills(ben.RedeemVoucher)

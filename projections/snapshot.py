@@ -1,0 +1,68 @@
+"""The directory of a day as a file that can be made again: one line for every program that the public is shown.
+
+A pure function of rows and a day: the same rows give the same bytes, whoever makes them. So a directory that was
+published can be held against one that is folded from the ledger anew.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from datetime import date
+from typing import Any, Final
+
+from domain.values import canonical
+from projections.directory import Partner
+from projections.held import Status
+from projections.language import Question
+
+FORMAT: Final = "nqms.directory.v1"
+PUBLIC: Final = ("listed", "paused", "merged", "discontinued")
+"""The listings with which a program is shown."""
+
+
+def entry(row: Partner, day: date) -> bytes:
+    """A program's line: who it is, and what it holds on that day in every zone, as the public is told."""
+    told: dict[str, Any] = {
+        "affiliate": row.affiliate,
+        "listing": row.listing,
+        "name": row.name,
+        "program_id": row.program_id,
+        "statuses": [_status(one) for one in row.statuses(lambda zone: day)],
+    }
+    if row.successor:
+        told["successor"] = row.successor
+    return canonical(told)
+
+
+def _status(one: Status) -> dict[str, str]:
+    told: dict[str, str] = {"scheme": one.scheme, "status": one.status}
+    if span := one.span:
+        told |= {"tier": span.held.code, "label": span.held.label, "since": span.since.isoformat()}
+        if span.through:
+            told["through"] = span.through.isoformat()
+    return told
+
+
+def entries(rows: Iterable[Partner | None], day: date) -> tuple[bytes, ...]:
+    """The lines of a day, in the order of the programs' ids."""
+    shown = sorted((row for row in rows if row and row.listing in PUBLIC), key=lambda row: row.program_id)
+    return tuple(entry(row, day) for row in shown)
+
+
+def written(origin: str, day: date, size: int, root: bytes, lines: tuple[bytes, ...]) -> bytes:
+    """The file: a line about itself (whose ledger, up to which position, which root over the entries), then the entries."""
+    head = {"day": day, "entries": len(lines), "format": FORMAT, "origin": origin, "root": root.hex(), "size": size}
+    return b"".join(line + b"\n" for line in (canonical(head), *lines))
+
+
+def digest(content: bytes) -> str:
+    """The digest by which a file is known."""
+    return hashlib.sha256(content).hexdigest()
+
+
+SHOWN = Question(
+    "every program that the public was shown at a position",
+    """SELECT d.body FROM read.directory d
+WHERE d.generation = (SELECT generation FROM read.progress WHERE model = 'directory' AND live)
+    AND d.from_position <= %(known)s AND (d.to_position IS NULL OR d.to_position > %(known)s)
+    AND d.listing IN ('listed', 'paused', 'merged', 'discontinued')""",
+)

@@ -20,6 +20,7 @@ PUBLIC = {
     *("/api/v1/instruments", "/api/v1/instruments/{family}/{version}"),
     *("/api/v1/partners", "/api/v1/partners/{id}", "/api/v1/partners:lookup", "/api/v1/expiries"),
     *("/log/checkpoint", "/log/key", "/log/tile/{path:path}"),
+    *("/asyncapi.json", "/schemas/events/{type}.json", "/schemas/{row}.json"),
     *("/api/v1/statistics/members", "/api/v1/statistics/field", "/api/v1/funders/programs"),
 }
 """All that answers somebody without a name. Whoever opens another route says so here, and the walk reads it."""

@@ -34,7 +34,8 @@ JUDGED = frozenset(
     }
 )
 """Names of fields that tell of judgements, persons or words, in the records and in the answers for those entitled."""
-RULES = ("/openapi.json", "/api/v1/problems", "/api/v1/policies/{scheme}/{version}", "/api/v1/instruments/{family}/{version}")  # fmt: skip
+CONTRACT = ("/asyncapi.json", "/schemas/events/{type}.json", "/schemas/{row}.json")
+RULES = (*CONTRACT, "/openapi.json", "/api/v1/problems", "/api/v1/policies/{scheme}/{version}", "/api/v1/instruments/{family}/{version}")  # fmt: skip
 """What is published before anybody takes part: it speaks of such fields in general. The rest of the search holds there too."""
 SHORTEST = 8
 """Texts shorter than this many characters are words that stand anywhere."""
@@ -208,6 +209,7 @@ def _ids(later: Later) -> list[str]:
     documents = {next(iter(journey.documents.values()), "") for journey in desk.journeys.values()} - {""}
     people = {desk.journeys["lake"].id_of("lead"), later.panelist()}
     others = {later.appeal_id, later.complaint, later.about_affiliate, later.workshop_id, later.goal_id, "NQMS"}
+    others |= {"TierGranted.v1", "nqms.partner.v1"}
     return sorted({*_owners(later)} | decisions | schemes | documents | people | others)
 
 

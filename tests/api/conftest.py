@@ -144,5 +144,8 @@ def later(told: Told, postgres: EmbeddedServer, tmp_path_factory: pytest.TempPat
     from tests.api.later import tell
 
     with opened_desk(told, postgres, tmp_path_factory.mktemp("later") / "data") as opened:
+        told_later = tell(opened)
+        opened.service.snapshots.publish()
         opened.service.log.catch_up()
-        yield tell(opened)
+        opened.service.projector.catch_up()
+        yield told_later

@@ -19,7 +19,8 @@ PUBLIC = {
     *("/api/v1/policies", "/api/v1/policies/{scheme}/{version}"),
     *("/api/v1/instruments", "/api/v1/instruments/{family}/{version}"),
     *("/api/v1/partners", "/api/v1/partners/{id}", "/api/v1/partners:lookup", "/api/v1/expiries"),
-    *("/log/checkpoint", "/log/key", "/log/tile/{path:path}"),
+    *("/log/checkpoint", "/log/key", "/log/tile/{path:path}", "/log/directory/{day}"),
+    *("/api/v1/partners/{id}/proof",),
     *("/asyncapi.json", "/schemas/events/{type}.json", "/schemas/{row}.json"),
     *("/api/v1/statistics/members", "/api/v1/statistics/field", "/api/v1/funders/programs"),
 }

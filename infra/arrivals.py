@@ -60,19 +60,28 @@ class Arrivals:
 
     def wait(self, position: int, timeout: float) -> bool:
         """Wait until a position is reached; False after ``timeout`` seconds without that."""
-        if self._reached.position >= position or self.look().position >= position:
-            return True
         deadline = time.monotonic() + timeout
-        while True:
-            self.follow()
-            pause = min(deadline - time.monotonic(), SLOWLY if self._listening else LOOK)
-            with self._news:
-                if pause > 0 and self._news.wait_for(lambda: self._reached.position >= position, pause):
-                    return True
-            if self.look().position >= position:
-                return True
-            if time.monotonic() >= deadline:
+        while not self._reaches(position, deadline):
+            left = deadline - time.monotonic()
+            if left <= 0:
                 return False
+            self.follow()
+            with self._news:
+                self._news.wait_for(
+                    lambda: self._reached.position >= position, min(left, SLOWLY if self._listening else LOOK)
+                )
+        return True
+
+    def _reaches(self, position: int, deadline: float) -> bool:
+        """Whether a position is known to be reached, or is when looked up. A lost connection says nothing yet."""
+        if self._reached.position >= position:
+            return True
+        try:
+            return self.look().position >= position
+        except psycopg.OperationalError:
+            if time.monotonic() >= deadline:
+                raise
+            return False
 
     def follow(self) -> None:
         """See to it that somebody listens for this process, from now on for a while."""

@@ -157,21 +157,25 @@ def borne(row: T | None, r: Recorded) -> T:
     known = present(row, r)
     changes: dict[str, Any] = {"tenure": BEARING[type(r.event)](known.tenure, r.event, r.version)}
     if isinstance(r.event, TierGranted):
-        changes["held"] = {**known.held, r.event.decision_id: _granted(r.event, r.version)}
+        changes["held"] = {
+            **known.held,
+            r.event.decision_id: _decided(r.event, r.event.tier, r.version, r.event.review_due_on),
+        }
     elif isinstance(r.event, HistoricalStatusImported):
         changes["held"] = {**known.held, f"import-{r.version}": _imported(r.event, r.version)}
     elif isinstance(r.event, PartnerTierReduced):
-        changes["held"] = {**known.held, r.event.decision_id: _reduced(r.event, r.version)}
+        changes["held"] = {**known.held, r.event.decision_id: _decided(r.event, r.event.to, r.version)}
         changes["grounds"] = {**known.grounds, r.event.decision_id: r.event.grounds}
     elif isinstance(r.event, (PartnerStatusSuspended, PartnerStatusRevoked)):
         changes["grounds"] = {**known.grounds, r.event.decision_id: r.event.grounds}
     return replace(known, **changes)
 
 
-def _granted(e: TierGranted, version: int) -> Held:
+def _decided(e: TierGranted | PartnerTierReduced, tier: str, version: int, review_due_on: date | None = None) -> Held:
+    """A tier that a decision here brought, by a grant or by a reduction to it."""
     return Held(
         scheme=e.scheme,
-        tier=e.tier,
+        tier=tier,
         rank=e.rank,
         label=e.label,
         badge=e.badge,
@@ -179,24 +183,7 @@ def _granted(e: TierGranted, version: int) -> Held:
         national_badge=e.national_badge,
         assessed=e.assessed,
         zone=e.zone,
-        review_due_on=e.review_due_on,
-        policy=e.policy,
-        decision_id=e.decision_id,
-        version=version,
-    )
-
-
-def _reduced(e: PartnerTierReduced, version: int) -> Held:
-    return Held(
-        scheme=e.scheme,
-        tier=e.to,
-        rank=e.rank,
-        label=e.label,
-        badge=e.badge,
-        listing=e.listing,
-        national_badge=e.national_badge,
-        assessed=e.assessed,
-        zone=e.zone,
+        review_due_on=review_due_on,
         policy=e.policy,
         decision_id=e.decision_id,
         version=version,

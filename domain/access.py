@@ -38,6 +38,9 @@ WITHDRAWAL_TOO_LATE = refusal("WITHDRAWAL_TOO_LATE", Kind.OUT_OF_ORDER, "The cyc
 ORDERED_BY_AFFILIATE = refusal(
     "ORDERED_BY_AFFILIATE", Kind.NOT_ALLOWED, "The affiliate ordered this cycle; only the affiliate takes it back."
 )
+UNDER_APPEAL = refusal(
+    "UNDER_APPEAL", Kind.OUT_OF_ORDER, "Appeals against decisions of this cycle are not over: {appeals}."
+)
 INSTRUMENT_NOT_PUBLISHED = refusal(
     "INSTRUMENT_NOT_PUBLISHED", Kind.OUT_OF_ORDER, "The instrument {family} version {version} is not published."
 )
@@ -146,6 +149,12 @@ def cycle_of(p: Program, cycle_id: str, *phases: Phase) -> Cycle:
     return cycle
 
 
+def not_appealed(need: Need, p: Program, cycle: Cycle) -> None:
+    """Notes the appeals that would lose their object if the cycle ended: a panel may yet grant a tier in it."""
+    going = [k for k, a in p.appeals.items() if a.is_open and p.decisions[a.decision_id].cycle_id == cycle.cycle_id]
+    need(not going, UNDER_APPEAL, appeals=going)
+
+
 def policy_in_force(p: Program, scheme_code: str, ctx: Context) -> tuple[PolicyRef, Policy, date]:
     """The policy of a scheme of the program's own affiliate that is in force today, and the day it is there (M20)."""
     scheme: Scheme = found(ctx.shelf.scheme(scheme_code), SCHEME_UNKNOWN, scheme=scheme_code)
@@ -248,11 +257,12 @@ def grant_access(p: Program, c: GrantAssessmentAccess, ctx: Context) -> Outcomes
 
 @stage.decide(WithdrawFromCycle)
 def withdraw_cycle(p: Program, c: WithdrawFromCycle, ctx: Context) -> Outcomes:
-    """Until the decision the program may withdraw."""
+    """Until the decision the program may withdraw; what it appealed against is heard or taken back first."""
     cycle = cycle_of(p, c.cycle_id)
     need = Need()
     need(cycle.phase not in ENDED, WITHDRAWAL_TOO_LATE, phase=cycle.phase)
     need(not cycle.ordered, ORDERED_BY_AFFILIATE)
+    not_appealed(need, p, cycle)
     need.settle()
     return [AssessmentWithdrawn(cycle_id=c.cycle_id, reason=c.reason)]
 

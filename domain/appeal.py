@@ -29,7 +29,7 @@ from domain.language import (
 )
 from domain.policy.model import Policy
 from domain.program import ENDED, Program, tenured
-from domain.tenure import Appeal, Decision, Measure, Tenure, bears
+from domain.tenure import OPEN_STATES, Appeal, Decision, Measure, Tenure, bears
 from domain.term import add
 from domain.values import Code, PersonId, Reference, Text, TextRef
 
@@ -60,7 +60,6 @@ PANEL = 3
 """Members of a panel at the least (proposal)."""
 SITTING = "P6M"
 """How long a panel has access to the case at the most (proposal; M19)."""
-OPEN_STATES = ("filed", "admitted", "panel_named")
 OF_A_CYCLE = ("granted", "denied", "deferred")
 STAYABLE = ("suspended", "reduced", "revoked")
 

@@ -6,7 +6,6 @@ from typing import ClassVar, Literal
 
 from msgspec.structs import replace
 
-from domain.appeal import OPEN_STATES
 from domain.changes import today_at_home
 from domain.language import Context, Event, Kind, Need, Outcomes, ProgramCommand, Role, Stage, refusal
 from domain.listing import WRONG_LISTING_STATE
@@ -90,7 +89,7 @@ def nothing_open(need: Need, p: Program) -> None:
     cycles = [c.cycle_id for c in p.cycles.values() if c.phase not in ENDED]
     need(not cycles, CYCLES_UNDER_WAY, cycle_ids=cycles)
     matters = [f"notice of intent {n}" for n in p.notices]
-    matters += [f"appeal {a}" for a, appeal in p.appeals.items() if appeal.state in OPEN_STATES]
+    matters += [f"appeal {a}" for a, appeal in p.appeals.items() if appeal.is_open]
     matters += [f"proposed {o.kind} of {o.decision_id}" for o in p.proposals.values()]
     matters += [f"application under {s}" for s, m in p.memberships.items() if m.state == "submitted"]
     need(not matters, MATTERS_OPEN, matters=matters)

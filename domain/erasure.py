@@ -15,7 +15,6 @@ import msgspec
 from msgspec.structs import replace
 
 from domain.affiliate import Affiliate
-from domain.appeal import OPEN_STATES
 from domain.documents import DocumentUploaded
 from domain.language import Command, Context, Event, Kind, Need, Outcomes, Role, Stage, fact, found, refusal
 from domain.program import ENDED, Program
@@ -164,7 +163,7 @@ def needs(p: Program, events: Iterable[Event], today: date) -> dict[str, date | 
         for decision in (p.decisions[k] for k in decisions):
             if decision.appeal_by and today <= decision.appeal_by:
                 found[f"an appeal is possible until {decision.appeal_by}"] = decision.appeal_by
-        if any(a.decision_id in decisions and a.state in OPEN_STATES for a in p.appeals.values()):
+        if any(a.decision_id in decisions and a.is_open for a in p.appeals.values()):
             found["an appeal is not decided yet"] = None
         found |= dict(_terms(p, cycles, decisions, today))
     return found

@@ -9,7 +9,15 @@ from typing import ClassVar, Literal
 
 from msgspec.structs import replace
 
-from domain.access import KIND_NOT_OFFERED, NOT_LISTED, cycle_of, instrument_for, offered_by, policy_in_force
+from domain.access import (
+    KIND_NOT_OFFERED,
+    NOT_LISTED,
+    cycle_of,
+    instrument_for,
+    not_appealed,
+    offered_by,
+    policy_in_force,
+)
 from domain.assessment import known_items
 from domain.language import (
     Context,
@@ -240,11 +248,12 @@ def order(p: Program, c: OrderCorrectiveCycle, ctx: Context) -> Outcomes:
 
 @stage.decide(LiftCorrectiveOrder)
 def lift_order(p: Program, c: LiftCorrectiveOrder, ctx: Context) -> Outcomes:
-    """At any time before the cycle ends; nothing that was handed in is lost."""
+    """At any time before the cycle ends, while nothing in it is under appeal; nothing that was handed in is lost."""
     cycle = cycle_of(p, c.cycle_id)
     need = Need()
     need(cycle.ordered, NOT_ORDERED)
     need(cycle.phase not in ENDED, CYCLE_ENDED, phase=cycle.phase)
+    not_appealed(need, p, cycle)
     need.settle()
     return [fact(CorrectiveOrderLifted, c)]
 

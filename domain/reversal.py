@@ -11,7 +11,6 @@ from msgspec.structs import replace
 
 from domain.appeal import (
     DECISION_UNKNOWN,
-    OPEN_STATES,
     SUPERSEDED_MEANWHILE,
     AppealDismissed,
     rules_for,
@@ -257,7 +256,7 @@ def confirm(p: Program, c: ConfirmDecisionChange, ctx: Context) -> Outcomes:
 
 def _without_object(p: Program, decision_id: str, today: date) -> list[AppealDismissed]:
     """The end of an appeal against a decision that is reversed without it."""
-    appealed = [k for k, a in p.appeals.items() if a.decision_id == decision_id and a.state in OPEN_STATES]
+    appealed = [k for k, a in p.appeals.items() if a.decision_id == decision_id and a.is_open]
     return [
         AppealDismissed(appeal_id=appeal_id, decision_id=decision_id, ground="decision_reversed", ended_on=today)
         for appeal_id in appealed

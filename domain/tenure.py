@@ -137,6 +137,10 @@ class Decision(Part):
     reversed: int = 0
 
 
+OPEN_STATES = ("filed", "admitted", "panel_named")
+"""Of an appeal that is not over."""
+
+
 class Appeal(Part):
     """Stage ``appeal``: an appeal against one decision, and the panel that hears it."""
 
@@ -149,6 +153,11 @@ class Appeal(Part):
     until: date | None = None
     """The last day on which the panel has access to the case (M19)."""
     declared: dict[str, str] = {}
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is not over."""
+        return self.state in OPEN_STATES
 
 
 class Proposal(Part):

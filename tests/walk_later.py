@@ -48,7 +48,7 @@ def open_matters(w: Life) -> list[Kinds]:
     """What waits for somebody."""
     p, found = w.p, list[Kinds]()
     found += [_noticed(w, n) for n in p.notices.values()]
-    found += [_appealed(w, a) for a in p.appeals.values() if a.state in app.OPEN_STATES]
+    found += [_appealed(w, a) for a in p.appeals.values() if a.is_open]
     if p.proposals:
         found.append([rev.DeclineDecisionChange] if w.chance(0.15) else [rev.ConfirmDecisionChange])
     if p.transfer:

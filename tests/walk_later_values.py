@@ -30,7 +30,7 @@ def _notice(w: Life, action: str = "") -> tuple[str, Notice | None]:
 
 
 def _appeal(w: Life) -> tuple[str, Appeal | None]:
-    going = [(k, a) for k, a in w.p.appeals.items() if a.state in app.OPEN_STATES]
+    going = [(k, a) for k, a in w.p.appeals.items() if a.is_open]
     return going[-1] if going else ("none", None)
 
 

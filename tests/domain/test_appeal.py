@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from domain.access import AssessmentWithdrawn, WithdrawFromCycle
 from domain.adverse import PartnerStatusSuspended
 from domain.appeal import (
     AdmitAppeal,
@@ -25,6 +26,7 @@ from domain.extension import ExtendStatus
 from domain.interests import RegisterInterest
 from domain.language import Role
 from domain.listing import AppointRepresentative
+from domain.participation import CorrectiveOrderLifted, LiftCorrectiveOrder
 from domain.term import add
 from tests.small_tenure import (
     CHAIR,
@@ -76,9 +78,9 @@ WEAK: dict[str, Any] = {"answers": {"A1": NO, "C5": NO}}
 """Neither C5 nor four fifths of the practices are in place."""
 
 
-def deferred(c: Case, days: int = 30) -> Case:
-    """The decision on the highest tier is put off."""
-    return c.must(c.decider, DeferDecision(cycle_id=c.cycle_id, tier="expert", until=c.today + days * DAY, reason=WHY))
+def deferred(c: Case, days: int = 30, tier: str = "expert") -> Case:
+    """The decision on a tier, the highest where none is named, is put off."""
+    return c.must(c.decider, DeferDecision(cycle_id=c.cycle_id, tier=tier, until=c.today + days * DAY, reason=WHY))
 
 
 def deciding(c: Case, tier: str = "dedicated") -> DecideTier:
@@ -148,6 +150,25 @@ class TestWhatIsAppealable:
         until, decision_id = c.today + 30 * DAY, decision_of(c, "deferred")
         on(c, until + 31 * DAY)
         given(c).when(LEAD, filing(decision_id)).refused("TOO_LATE", appeal_by=until + 30 * DAY)
+
+    def test_while_it_goes_on_its_cycle_does_not_end_without_a_decision(self) -> None:
+        c = deferred(decider_named())
+        leaving = WithdrawFromCycle(cycle_id=c.cycle_id, reason=WHY)
+        on(c, c.today + 31 * DAY)
+        c.must(LEAD, filing(decision_of(c, "deferred")))
+        (appeal_id,) = c.p.appeals
+        given(c).when(LEAD, leaving).refused("UNDER_APPEAL", appeals=[appeal_id])
+        c.must(LEAD, WithdrawAppeal(appeal_id=appeal_id))
+        given(c).when(LEAD, leaving).then(AssessmentWithdrawn)
+
+    def test_nor_does_the_affiliate_take_back_what_it_ordered(self) -> None:
+        c = deferred(decider_named.again(granted(tier="dedicated"), kind="corrective"), tier="dedicated")
+        lifting = LiftCorrectiveOrder(cycle_id=c.cycle_id, reason=WHY)
+        on(c, c.today + 31 * DAY)
+        c.must(LEAD, filing(decision_of(c, "deferred")))
+        given(c).when(ADMIN, lifting).refused("UNDER_APPEAL", appeals=[*c.p.appeals])
+        c.must(LEAD, WithdrawAppeal(appeal_id=next(iter(c.p.appeals))))
+        given(c).when(ADMIN, lifting).then(CorrectiveOrderLifted)
 
     def test_not_a_delay_after_the_decision_was_taken_or_put_off_anew(self) -> None:
         c = deferred(decider_named())

@@ -154,7 +154,10 @@ class Watch:
             return
         story = self.told.stories[event.cycle_id]
         assert not story.decided or getattr(event, "kind", "") == "on_appeal", "a cycle was decided twice"
-        assert not story.withdrawn, "a cycle was decided that the program withdrew"
+        # Withdrawing takes nobody the appeal against a denial that came before: the panel may grant what was denied.
+        assert not story.withdrawn or getattr(event, "kind", "") == "on_appeal", (
+            "a cycle was decided that was withdrawn"
+        )
         assert event.decider not in self.told.participants(event.cycle_id), "a reviewer or consultant decided"
         assert not self.told.tied(event.decider, event.decided_on), "somebody with an interest in the program decided"
         if getattr(event, "granted_at", "cycle_end") == "cycle_end" and story.scheme in ("full", "member"):

@@ -39,7 +39,7 @@ ORDERED_BY_AFFILIATE = refusal(
     "ORDERED_BY_AFFILIATE", Kind.NOT_ALLOWED, "The affiliate ordered this cycle; only the affiliate takes it back."
 )
 UNDER_APPEAL = refusal(
-    "UNDER_APPEAL", Kind.OUT_OF_ORDER, "Appeals against decisions of this cycle are not over: {appeals}."
+    "UNDER_APPEAL", Kind.OUT_OF_ORDER, "Its decision was put off, and appeals against that are not over: {appeals}."
 )
 INSTRUMENT_NOT_PUBLISHED = refusal(
     "INSTRUMENT_NOT_PUBLISHED", Kind.OUT_OF_ORDER, "The instrument {family} version {version} is not published."
@@ -150,8 +150,10 @@ def cycle_of(p: Program, cycle_id: str, *phases: Phase) -> Cycle:
 
 
 def not_appealed(need: Need, p: Program, cycle: Cycle) -> None:
-    """Notes the appeals that would lose their object if the cycle ended: a panel may yet grant a tier in it."""
-    going = [k for k, a in p.appeals.items() if a.is_open and p.decisions[a.decision_id].cycle_id == cycle.cycle_id]
+    """Notes the appeals that would lose their object if the cycle ended: those against a decision that was put off. One
+    against a denial outlives the cycle, since a panel can grant what was denied."""
+    put_off = {k for k, d in p.decisions.items() if d.cycle_id == cycle.cycle_id and d.outcome == "deferred"}
+    going = [k for k, a in p.appeals.items() if a.is_open and a.decision_id in put_off]
     need(not going, UNDER_APPEAL, appeals=going)
 
 
@@ -257,7 +259,7 @@ def grant_access(p: Program, c: GrantAssessmentAccess, ctx: Context) -> Outcomes
 
 @stage.decide(WithdrawFromCycle)
 def withdraw_cycle(p: Program, c: WithdrawFromCycle, ctx: Context) -> Outcomes:
-    """Until the decision the program may withdraw; what it appealed against is heard or taken back first."""
+    """Until the decision the program may withdraw; an appeal against a delay is heard or taken back first."""
     cycle = cycle_of(p, c.cycle_id)
     need = Need()
     need(cycle.phase not in ENDED, WITHDRAWAL_TOO_LATE, phase=cycle.phase)

@@ -248,7 +248,7 @@ def order(p: Program, c: OrderCorrectiveCycle, ctx: Context) -> Outcomes:
 
 @stage.decide(LiftCorrectiveOrder)
 def lift_order(p: Program, c: LiftCorrectiveOrder, ctx: Context) -> Outcomes:
-    """At any time before the cycle ends, while nothing in it is under appeal; nothing that was handed in is lost."""
+    """At any time before the cycle ends, while no delay in it is under appeal; nothing that was handed in is lost."""
     cycle = cycle_of(p, c.cycle_id)
     need = Need()
     need(cycle.ordered, NOT_ORDERED)

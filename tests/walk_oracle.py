@@ -87,7 +87,7 @@ class Watch:
             self._access(event)
         after_a_step(self.told, events)
         if after.cycles is not before.cycles:
-            self._cycles(after, reversed_=any(name(e) == "DecisionReversed" for e in events))
+            self._cycles(after, events)
         if after.holdings is not before.holdings or after.measures is not before.measures:
             self._standing(before, after, _day(now, small.ZONE))
 
@@ -179,12 +179,15 @@ class Watch:
             assert name(event) in AFTER_THE_END, f"{name(event)} of a program that is no more"
         assert before.listing.state != "declined", "something was recorded of a program that was declined"
 
-    def _cycles(self, after: Program, *, reversed_: bool) -> None:
+    def _cycles(self, after: Program, events: tuple[Any, ...]) -> None:
+        reversed_ = any(name(e) == "DecisionReversed" for e in events)
+        overturned = any(getattr(e, "kind", "") == "on_appeal" for e in events)
         open_schemes = [c.scheme for c in after.cycles.values() if c.phase not in ENDED]
         assert len(open_schemes) == len(set(open_schemes)), "two cycles of one scheme are under way"
         for cycle_id, phase in self.ended.items():
             again = after.cycles[cycle_id].phase
-            assert again is phase or (reversed_ and phase is Phase.DECIDED), f"the {phase} cycle {cycle_id} lives again"
+            same = again is phase or (overturned and again is Phase.DECIDED)
+            assert same or (reversed_ and phase is Phase.DECIDED), f"the {phase} cycle {cycle_id} lives again"
         self.ended = {i: c.phase for i, c in after.cycles.items() if c.phase in ENDED}
 
     def _standing(self, before: Program, after: Program, today: date) -> None:

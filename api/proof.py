@@ -2,17 +2,17 @@
 
 from collections.abc import Iterator
 from datetime import date, datetime
+from operator import itemgetter
 from typing import Any, Literal, get_args
 from zoneinfo import ZoneInfo
 
 from api.problems import Problem
-from domain import evolve, initial
 from domain.carrying import AssessmentCarriedForward
 from domain.decision import TierDecisionDeferred, TierDenied
 from domain.evidence import TierEligibilityEvaluated, gather
 from domain.grant import TierGranted
 from domain.instrument.model import Instrument
-from domain.language import ROLE_WORDS, Role
+from domain.language import ROLE_WORDS
 from domain.policy.evaluate import Evaluation, Gap, Node, basis_words, gaps, why
 from domain.policy.model import Policy
 from domain.program import Cycle, Program
@@ -190,6 +190,9 @@ def article(label: str) -> str:
     return f"{'an' if label[:1].lower() in 'aeiou' else 'a'} {label}"
 
 
+_PARTS: dict[str, str] = {role.value: words for role, words in ROLE_WORDS.items()}
+
+
 class Told:
     """A program's history, folded once, for looking things up in it."""
 
@@ -198,19 +201,22 @@ class Told:
         self.history = ledger.history("program", program_id, upto_position=upto_position)
         if not self.history:
             raise Problem("NOT_FOUND", f"There is no program {program_id}.")
-        self.by_version = {one.version: one for one in self.history}
+        self.by_version = dict(enumerate(self.history, 1))
+        self.program_id = program_id
         self.program: Program = self.at(len(self.history))
+        self._of_kind: dict[type, list[tuple[int, Any]]] = {}
+        for version, one in self.by_version.items():
+            self._of_kind.setdefault(type(one.event), []).append((version, one.event))
+        self._cited: dict[tuple[int, str], Cited] = {}
 
     def at(self, version: int) -> Program:
         """The state after a version."""
-        state = initial("program", self.history[0].stream.partition(":")[2])
-        for one in self.history[:version]:
-            state = evolve(state, one.event, one.version)
-        return state
+        return self.ledger.state_after("program", self.program_id, self.history[:version])
 
     def events(self, *kinds: type) -> list[tuple[int, Any]]:
         """Every event of some kinds with its version, in order."""
-        return [(r.version, r.event) for r in self.history if isinstance(r.event, kinds)]
+        found = (events for kind, events in self._of_kind.items() if issubclass(kind, kinds))
+        return sorted((one for events in found for one in events), key=itemgetter(0))
 
     def decisions(self) -> list[tuple[int, Decision]]:
         """Every decision on the evidence with its version, in order."""
@@ -245,15 +251,20 @@ class Told:
 
     def cite(self, version: int, zone: str) -> Cited:
         """An event in few words."""
+        known = self._cited.get((version, zone))
+        if known is None:
+            known = self._cited[version, zone] = self._cite(version, zone)
+        return known
+
+    def _cite(self, version: int, zone: str) -> Cited:
         one = self.by_version[version]
-        role = Role(one.actor_role) if one.actor_role in set(Role) else None
         return Cited(
             version=one.version,
             position=one.position,
             type=one.type,
             day=one.occurred_on or one.recorded_at.astimezone(ZoneInfo(zone)).date(),
             recorded_at=one.recorded_at,
-            actor_role=ROLE_WORDS[role] if role else one.actor_role,
+            actor_role=_PARTS.get(one.actor_role, one.actor_role),
             sentence=one.event.sentence(),
         )
 

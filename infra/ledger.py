@@ -3,7 +3,7 @@
 import hashlib
 import json
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import RLock
@@ -97,6 +97,7 @@ class Ledger:
         self._catalogue = Catalogue(recorder)
         self._bodies = Bodies(recorder)
         self._states, self._histories = Remembering(MOST_FOLDED), Remembering(MOST_READ)
+        self._earlier = Remembering(MOST_FOLDED)
         self._turns = tuple(RLock() for _ in range(64))
 
     # --- reading --------------------------------------------------------------------------------------------------
@@ -131,23 +132,32 @@ class Ledger:
 
         The state as it stands now is remembered, and only newer facts are read and folded the next time.
         """
-        state = initial(aggregate, subject)
         if upto is not None or upto_position is not None:
-            for one in self.history(aggregate, subject, upto=upto, upto_position=upto_position):
-                state = evolve(state, one.event, one.version)
-            return state
+            facts = self.history(aggregate, subject, upto=upto, upto_position=upto_position)
+            return self.state_after(aggregate, subject, facts)
         stream = f"{aggregate}:{subject}"
-        version, state = self._states.get(stream) or (0, state)
-        for fact in self.recorder.read_stream(stream, version):
-            state = evolve(state, decode(fact.type, fact.state), fact.version)
+        known, state = self._states.get(stream) or (0, initial(aggregate, subject))
+        for version, kind, fields in self.recorder.read_states(stream, known):
+            state = evolve(state, decode(kind, fields), version)
         if state.version:
             self._states.put(stream, state.version, state)
         return state
 
+    def state_after(self, aggregate: str, subject: str, facts: Sequence[Recorded]) -> Any:
+        """The state after the first facts of a stream. It is that for good, so it is remembered."""
+        name = f"{aggregate}:{subject}@{len(facts)}"
+        _, state = self._earlier.get(name) or (0, None)
+        if state is None:
+            state = initial(aggregate, subject)
+            for one in facts:
+                state = evolve(state, one.event, one.version)
+            self._earlier.put(name, len(facts), state)
+        return state
+
     def forget(self) -> None:
         """Forget what was read of streams before; it is read again when it is asked for."""
-        self._states.forget()
-        self._histories.forget()
+        for known in (self._states, self._histories, self._earlier):
+            known.forget()
 
     # --- writing --------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ ledger's turn, looks at what stands, decides (infra/settle.py), writes, notifies
 import weakref
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, LiteralString
@@ -91,6 +92,9 @@ _FACT = """
 SELECT stream, version, type, state, position, recorded_at, occurred_on, provenance, actor_person, actor_role,
     actor_org, on_behalf_of, command_id, causation, correlation, salt, commitment
 FROM ledger.events """
+_STATES = """
+SELECT version, type, state FROM ledger.events
+WHERE stream = %s AND version > %s AND position <= coalesce(%s, 9223372036854775807) ORDER BY version"""
 _PUBLISHED = "WHERE stream NOT LIKE 'program:%%' AND stream <> 'ledger:main' "
 _POSITION_AT = """
 WITH RECURSIVE halving (low, high) AS (
@@ -175,6 +179,14 @@ class LedgerRecorder(FactRecorder):
             parameters.append(limit)
         return self._facts(_FACT + where + order, parameters)
 
+    def read_states(
+        self, stream: str, after: int = 0, upto_position: int | None = None
+    ) -> list[tuple[int, str, bytes | str]]:
+        """See FactRecorder. Three columns of seventeen, and no object for each row."""
+        with self._reading() as connection:
+            rows: list[Any] = connection.execute(_STATES, (stream, after, upto_position), binary=True).fetchall()
+        return rows
+
     def head(self) -> tuple[int, datetime | None]:
         """See FactRecorder."""
         row = self._one(_HEAD, ())
@@ -236,6 +248,13 @@ class LedgerRecorder(FactRecorder):
         return [_fact(row) for row in rows]
 
 
+_FIELDS = tuple(one.name for one in fields(StoredFact))
+
+
 def _fact(row: Any) -> StoredFact:
-    stream, version, kind, state, *rest = row
-    return StoredFact(stream, version, kind, state.encode(), *rest)
+    # A frozen dataclass sets field by field through object; all at once takes a third of the time.
+    fact = object.__new__(StoredFact)
+    values = vars(fact)
+    values.update(zip(_FIELDS, row, strict=True))
+    values["state"] = values["state"].encode()
+    return fact

@@ -21,7 +21,7 @@ from infra.documents import DocumentStore, ErasedDocument, UnknownDocument
 from infra.erasing import writings
 from infra.ledger import Ledger
 from infra.log_check import LogCheck
-from infra.mapper import decode, recorded
+from infra.mapper import decode
 from infra.notes import Checkpoint
 from infra.projector import Projector
 from infra.records import StoredFact, commitment
@@ -211,31 +211,31 @@ def _rederived(ledger: Ledger, program_id: str, head: int, check: Check) -> None
     evaluated: dict[int, TierEligibilityEvaluated] = {}
     granted: dict[str, str] = {}
     # Straight from the ledger: what is remembered of a stream was read before somebody may have changed it.
-    for fact in ledger.recorder.read_stream(f"program:{program_id}", upto_position=head):
-        one = recorded(fact)
-        place = f"program:{program_id}@{one.version}"
-        if isinstance(one.event, TierEligibilityEvaluated):
-            evaluated[one.version] = one.event
-            if one.event.through_version != one.version - 1:
+    for version, kind, fields in ledger.recorder.read_states(f"program:{program_id}", upto_position=head):
+        event = decode(kind, fields)
+        place = f"program:{program_id}@{version}"
+        if isinstance(event, TierEligibilityEvaluated):
+            evaluated[version] = event
+            if event.through_version != version - 1:
                 check.note_divergence(
-                    f"{place}: evaluated up to {one.event.through_version}, not up to the event before it"
+                    f"{place}: evaluated up to {event.through_version}, not up to the event before it"
                 )
-            different = rederive(state, shelf, one.event)
+            different = rederive(state, shelf, event)
             if different:
                 check.note_divergence(f"{place}: derived again, these differ: {', '.join(different)}")
-        if isinstance(one.event, Decision):
+        if isinstance(event, Decision):
             check.count += 1
-            fault = _unfounded(one.event, evaluated.get(one.event.evaluation))
+            fault = _unfounded(event, evaluated.get(event.evaluation))
             if fault:
                 check.note_divergence(f"{place}: {fault}")
-        if isinstance(one.event, TierGranted):
-            granted[one.event.decision_id] = one.event.tier
-        if isinstance(one.event, DecisionCorrected):
+        if isinstance(event, TierGranted):
+            granted[event.decision_id] = event.tier
+        if isinstance(event, DecisionCorrected):
             check.count += 1
-            fault = _uncorrected(one.event, evaluated.get(one.event.evaluation), granted)
+            fault = _uncorrected(event, evaluated.get(event.evaluation), granted)
             if fault:
                 check.note_divergence(f"{place}: {fault}")
-        state = evolve(state, one.event, one.version)
+        state = evolve(state, event, version)
 
 
 def _unfounded(event: Decision, evaluated: TierEligibilityEvaluated | None) -> str | None:

@@ -2,23 +2,48 @@
 nothing, and a keyring that comes back from a backup with keys of erased people is cleaned when the service opens."""
 
 import contextlib
+from functools import cache
+from typing import Any, get_args
+
+import msgspec
 
 from domain.documents import DocumentUploaded
 from domain.erasure import PersonErased, inside
 from domain.language import Event
-from domain.values import TextRef
+from domain.values import InstrumentRef, PolicyRef, TextRef, field_types
 from infra.documents import DocumentStore, UnknownDocument
 from infra.facts import FactRecorder
 from infra.mapper import decode
 from infra.vault import UnknownSecret, Vault
 
 BATCH = 1000
+Citation = TextRef | PolicyRef | InstrumentRef
+"""What a fact names by a digest."""
+
+
+def cited(event: Event) -> list[Citation]:
+    """The texts and published bodies that a fact names by their digests, in the order of its fields."""
+    return [one for name in _citing(type(event)) for one in inside(getattr(event, name)) if isinstance(one, Citation)]
+
+
+@cache
+def _citing(struct: type[msgspec.Struct]) -> tuple[str, ...]:
+    """The fields in which a citation can stand: few, so that most of a fact need not be walked through."""
+    return tuple(name for name, hint in field_types(struct).items() if _cites(hint, frozenset()))
+
+
+def _cites(hint: Any, above: frozenset[Any]) -> bool:
+    if hint in get_args(Citation):
+        return True
+    if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+        return hint not in above and any(_cites(one, above | {hint}) for one in field_types(hint).values())
+    return any(_cites(one, above) for one in get_args(hint))
 
 
 def writings(event: Event) -> tuple[set[str], set[str]]:
     """The ids of the texts and of the file that a fact holds of whoever brought it about."""
     files = {event.document_id} if isinstance(event, DocumentUploaded) else set[str]()
-    return {value.id for value in inside(event) if isinstance(value, TextRef)}, files
+    return {one.id for one in cited(event) if isinstance(one, TextRef)}, files
 
 
 def destroy(event: PersonErased, position: int, recorder: FactRecorder, vault: Vault, documents: DocumentStore) -> None:

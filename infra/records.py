@@ -277,7 +277,7 @@ _sha256 = hashlib.sha256
 
 def instant(moment: datetime) -> str:
     """An aware datetime as the ledger writes it: UTC, six decimals and Z."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def envelope(fact: StoredFact) -> bytes:

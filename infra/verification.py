@@ -11,14 +11,14 @@ import psycopg
 from domain import evolve, initial
 from domain.decision import TierDecisionDeferred, TierDenied
 from domain.documents import DocumentUploaded
-from domain.erasure import PersonErased, inside
+from domain.erasure import PersonErased
 from domain.evidence import TierEligibilityEvaluated, rederive
 from domain.grant import TierGranted
 from domain.language import Event
 from domain.reversal import DecisionCorrected
-from domain.values import InstrumentRef, PolicyRef, TextRef
+from domain.values import TextRef
 from infra.documents import DocumentStore, ErasedDocument, UnknownDocument
-from infra.erasing import writings
+from infra.erasing import cited
 from infra.ledger import Ledger
 from infra.log_check import LogCheck
 from infra.mapper import decode
@@ -152,45 +152,46 @@ class _Sweep:
             for fact in facts:
                 self._see(fact, position)
                 position = fact.position
+            for check in (self.commitments, self.order, self.readable):
+                check.count += len(facts)
             self.progress("events", position, self.head)
         if position != self.head:
             self.order.note_divergence(f"the ledger ends at {position}, not at {self.head}")
 
     def _see(self, fact: StoredFact, before: int) -> None:
-        self.commitments.count += 1
-        self.order.count += 1
-        self.readable.count += 1
-        place = f"position {fact.position} ({fact.stream}@{fact.version} {fact.type})"
-        computed = commitment(fact)
+        stream, version, computed = fact.stream, fact.version, commitment(fact)
         self.log.see(fact.position, computed, fact.commitment)
         if computed != fact.commitment:
-            self.commitments.note_divergence(f"{place}: the row is not what was committed to")
+            self.commitments.note_divergence(f"{_place(fact)}: the row is not what was committed to")
         if fact.position != before + 1:
-            self.order.note_divergence(f"{place}: follows position {before}")
-        if fact.version != self._versions.get(fact.stream, 0) + 1:
-            self.order.note_divergence(f"{place}: follows version {self._versions.get(fact.stream, 0)}")
-        self._versions[fact.stream] = fact.version
+            self.order.note_divergence(f"{_place(fact)}: follows position {before}")
+        if version != (last := self._versions.get(stream, 0)) + 1:
+            self.order.note_divergence(f"{_place(fact)}: follows version {last}")
+        self._versions[stream] = version
         try:
-            event = decode(fact.type, fact.state)
-            self._note(fact, event)
-            for one in set[str]().union(*writings(event)):
-                self.writers.setdefault(one, fact.actor_person)
+            self._note(fact, decode(fact.type, fact.state))
         except (LookupError, msgspec.MsgspecError) as error:
-            self.readable.note_divergence(f"{place}: {error}")
+            self.readable.note_divergence(f"{_place(fact)}: {error}")
 
     def _note(self, fact: StoredFact, event: Event) -> None:
-        for value in inside(event):
-            if isinstance(value, TextRef):
-                self.texts[value.id] = value.digest
-            elif isinstance(value, (PolicyRef, InstrumentRef)):
-                self.bodies[value.sha256] = str(value)
+        for one in cited(event):
+            if isinstance(one, TextRef):
+                self.texts[one.id] = one.digest
+                self.writers.setdefault(one.id, fact.actor_person)
+            else:
+                self.bodies[one.sha256] = str(one)
         if isinstance(event, PersonErased):
             mine = {one for one, writer in self.writers.items() if writer == event.person}
             self.erased[event.person] = {event.person, *(mine if event.scope == "record_and_writings" else ())}
         if isinstance(event, DocumentUploaded):
             self.documents[event.document_id] = event.digest
+            self.writers.setdefault(event.document_id, fact.actor_person)
         if isinstance(event, TierEligibilityEvaluated) and fact.stream not in self.evaluated:
             self.evaluated.append(fact.stream)
+
+
+def _place(fact: StoredFact) -> str:
+    return f"position {fact.position} ({fact.stream}@{fact.version} {fact.type})"
 
 
 def _decisions(ledger: Ledger, sweep: _Sweep, progress: Progress) -> Check:

@@ -1,13 +1,14 @@
 """The web application: routes put together, problems instead of traces, one description of it all."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import MutableMapping
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import Response
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 
 from api import (
@@ -31,7 +32,7 @@ from api import (
     stream,
     worklist,
 )
-from api.kept import AtTheDoor, KeptAnswers
+from api.kept import App, AtTheDoor, KeptAnswers, Receive, Scope, Send
 from api.problems import SCHEMA, TRANSLATED, Problem, answer, problem_of
 from infra.wiring import Service
 
@@ -72,7 +73,7 @@ def create_app(service: Service, *, demo_identity: bool = False) -> FastAPI:
         app.add_exception_handler(kind, answer)
     app.add_exception_handler(RequestValidationError, _parameters)
     app.add_exception_handler(HTTPException, _http)
-    app.middleware("http")(_guard)
+    app.add_middleware(Guard)
     app.add_middleware(AtTheDoor, service=service, answers=app.state.kept, path=f"{API}/partners")
     app.openapi = lambda: _openapi(app)
     return app
@@ -92,16 +93,36 @@ def root() -> dict[str, Any]:
     }
 
 
-async def _guard(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-    """The outermost layer: whatever goes wrong inside is a problem without internals, and told in the log alone."""
-    try:
-        response = await call_next(request)
-    except Exception as error:  # noqa: BLE001  the last place where it can be caught
-        _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-        response = problem_of(error).response()
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    response.headers.setdefault("Cache-Control", "no-store")
-    return response
+class Guard:
+    """The last layer before the door: whatever goes wrong inside is a problem without internals, and told in the log
+    alone. As plain ASGI, since a wrapped request costs as much as a small answer."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the question on, and see to what every answer carries."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = False
+
+        async def answer_with(message: MutableMapping[str, Any]) -> None:
+            nonlocal begun
+            if message["type"] == "http.response.start":
+                begun = True
+                headers = MutableHeaders(scope=message)
+                headers.setdefault("X-Content-Type-Options", "nosniff")
+                headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        try:
+            await self._app(scope, receive, answer_with)
+        except Exception as error:
+            _log.error("%s %s failed", scope["method"], scope["path"], exc_info=error)
+            if begun:  # half an answer is on its way: the connection is cut, so that nobody takes it for a whole one
+                raise
+            await problem_of(error).response()(scope, receive, answer_with)
 
 
 async def _parameters(request: Request, error: Exception) -> Response:

@@ -134,8 +134,8 @@ class _Sweep:
         self.commitments = Check("commitments", "events whose digest was computed again")
         self.order = Check("order", "positions without a gap and versions in sequence")
         self.readable = Check("readable", "events of known types")
-        self.evaluated: list[str] = []
-        """Programs with a recorded evaluation."""
+        self.evaluated: dict[str, None] = {}
+        """Programs with a recorded evaluation, in the order of their first."""
         self.texts: dict[str, str] = {}
         self.documents: dict[str, str] = {}
         self.bodies: dict[str, str] = {}
@@ -186,8 +186,8 @@ class _Sweep:
         if isinstance(event, DocumentUploaded):
             self.documents[event.document_id] = event.digest
             self.writers.setdefault(event.document_id, fact.actor_person)
-        if isinstance(event, TierEligibilityEvaluated) and fact.stream not in self.evaluated:
-            self.evaluated.append(fact.stream)
+        if isinstance(event, TierEligibilityEvaluated):
+            self.evaluated[fact.stream] = None
 
 
 def _place(fact: StoredFact) -> str:

@@ -298,20 +298,23 @@ ORDER BY {place} LIMIT %(limit)s""",
     )
 
 
-def _boundaries(column: LiteralString, known: LiteralString) -> LiteralString:
-    """The next day on which a span begins or ends, with the zones in which it may dawn first: midnights of one date lie
-    26 hours apart, so the first change has the earliest date or the date after it."""
-    due: LiteralString = f"""FROM read.directory_spans s
-    WHERE s.generation = {_LIVE} AND {known.replace("{0}", "s")} AND s.listing = 'listed'
-        AND (%(affiliate)s::text IS NULL OR s.affiliate = %(affiliate)s)
-        AND (%(scheme)s::text IS NULL OR s.scheme = %(scheme)s)
-        AND s.{column} >= (%(now)s::timestamptz AT TIME ZONE 'UTC')::date AND s.{column} > {_DAY}"""
-    return f"""SELECT DISTINCT s.{column} AS day, s.zone {due}
-        AND s.{column} <= (SELECT s.{column} + 1 {due} ORDER BY s.{column} LIMIT 1)"""
-
-
 def _next_change(known: LiteralString) -> LiteralString:
-    return f"{_boundaries('until', known)}\nUNION\n{_boundaries('since', known)}"
+    """For each time zone the next day on which a span begins, and on which one ends; from zone to zone and to that day
+    by the index, however many spans turn on it."""
+    of: LiteralString = f"""FROM read.directory_spans s WHERE s.generation = {_LIVE} AND {known.replace("{0}", "s")}"""
+    chosen: LiteralString = """s.listing = 'listed' AND (%(affiliate)s::text IS NULL OR s.affiliate = %(affiliate)s)
+        AND (%(scheme)s::text IS NULL OR s.scheme = %(scheme)s)"""
+    today: LiteralString = "(%(now)s::timestamptz AT TIME ZONE zones.zone)::date"
+    day: LiteralString = f"""(SELECT s.{{0}} {of} AND s.zone = zones.zone AND s.{{0}} > {today} AND {chosen}
+        ORDER BY s.{{0}} LIMIT 1)"""
+    return f"""WITH RECURSIVE zones(zone) AS (
+    (SELECT s.zone {of} ORDER BY s.zone LIMIT 1)
+    UNION ALL
+    SELECT (SELECT s.zone {of} AND s.zone > zones.zone ORDER BY s.zone LIMIT 1) FROM zones WHERE zones.zone IS NOT NULL
+)
+SELECT turns.day, zones.zone FROM zones CROSS JOIN LATERAL (
+    VALUES ({day.replace("{0}", "since")}), ({day.replace("{0}", "until")})
+) AS turns(day) WHERE turns.day IS NOT NULL"""
 
 
 def _members(known: LiteralString) -> LiteralString:

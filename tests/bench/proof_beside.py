@@ -16,6 +16,7 @@ from infra.merkle import leaf_hash, root_of
 from infra.settings import Settings
 from infra.transparency import TransparencyLog
 from infra.wiring import Service, open_service
+from tests.bench.proving import appended, followed
 from tests.infra.appends import an_append, new_stream
 
 BLOCK = 3.0
@@ -23,28 +24,11 @@ BLOCK = 3.0
 SAMPLES = 25
 
 
-def appended(service: Service, seconds: float) -> float:
-    """Events a second that one caller appends, five at a time."""
-    count, began = 0, time.perf_counter()
-    while time.perf_counter() - began < seconds:
-        service.ledger.recorder.append(an_append(new_stream(), count=5))
-        count += 5
-    return count / (time.perf_counter() - began)
-
-
 def beside(service: Service, seconds: float) -> tuple[list[float], list[float]]:
     """The rates without and with the loop, turn by turn."""
-    without: list[float] = []
-    with_it: list[float] = []
-    for _ in range(max(1, int(seconds / BLOCK / 2))):
-        without.append(appended(service, BLOCK))
-        stop = Event()
-        thread = Thread(target=service.log.run, args=(stop,))
-        thread.start()
-        with_it.append(appended(service, BLOCK))
-        stop.set()
-        thread.join()
-    return without, with_it
+    turns = max(1, int(seconds / BLOCK / 2))
+    both = [(appended(service, BLOCK), followed(service, BLOCK)) for _ in range(turns)]
+    return [without for without, _ in both], [with_it for _, with_it in both]
 
 
 def delays(service: Service) -> list[float]:

@@ -1,13 +1,14 @@
 """Rows: verification, derivation of decisions, inclusion proofs, stored bytes."""
 
-import importlib.util
 import time
 from collections.abc import Callable, Iterator
 from random import Random
+from threading import Event, Thread
 from typing import Any
 
 import psycopg
 
+from infra.merkle import included
 from infra.verification import verify
 from infra.wiring import Service
 from tests.bench import library_app
@@ -17,6 +18,7 @@ from tests.bench.measure import Contender, Figures, Measured, interleaved, laten
 from tests.bench.models import copy_out, grown, rebuilt
 from tests.bench.report import Row
 from tests.bench.works import INCLUSION, OURS, REDERIVE, STORED, VERIFY
+from tests.infra.appends import an_append, new_stream
 
 DECISIONS, EVENTS = 20_000, 7_300_000
 """Of a national history of ten years."""
@@ -90,8 +92,7 @@ def _verified(ground: Ground, service: Service, events: int) -> Iterator[Row]:
 
     contenders: dict[str, Contender] = {OURS: ours, "raw COPY out": lambda: copy_out(ground, service, events)}
     measured = interleaved(ground.plan.heavy_rounds, contenders)
-    root = "with the log" if _log(service) is not None else "without a root: this version has no infra/transparency.py"
-    yield Row(VERIFY, f"{events:,} events", "rate", "events/s", measured, notes=[root])
+    yield Row(VERIFY, f"{events:,} events", "rate", "events/s", measured)
     derived.errors |= {name: error for name, error in measured.errors.items() if name == OURS}
     note = (
         f"measured on {decisions:,} decisions in {events:,} events; extrapolated to {DECISIONS:,} decisions in "
@@ -103,31 +104,46 @@ def _verified(ground: Ground, service: Service, events: int) -> Iterator[Row]:
 # --- the log ----------------------------------------------------------------------------------------------------------
 
 
-def _log(service: Service) -> Any:
-    """The Merkle log of a service, where this version has one."""
-    if importlib.util.find_spec("infra.transparency") is None:
-        return None
-    parts = vars(service).values()
-    return next((one for one in parts if hasattr(one, "inclusion") and hasattr(one, "catch_up")), None)
-
-
 def _inclusion(ground: Ground, service: Service, events: int) -> Row:
-    log = _log(service)
-    if log is None:
-        note = "with the log: this version has no infra/transparency.py"
-        return Row(INCLUSION, f"{events:,} events", "p99_ms", "ms (p99)", Measured(), notes=[note])
+    """Proofs from the tiles, each one checked; and appending with the log's loop beside it and without, in turns."""
     ground.tell(f"inclusion proofs of {events:,} events")
-    log.catch_up()
-    drawn = Random(ground.plan.seed)
+    signed, drawn = service.log.catch_up(), Random(ground.plan.seed)
+    assert signed.size == events
+    tree = service.log.tree(events)
+    for index in (drawn.randrange(events) for _ in range(ground.plan.calls)):
+        assert included(tree.leaf(index), index, events, service.log.inclusion(events, index), signed.root)
 
     def asked() -> Figures:
         places = [drawn.randrange(events) for _ in range(ground.plan.calls)]
-        acts: list[Callable[[], object]] = [lambda at=at: log.inclusion(events, at) for at in places]
-        return latencies(timed(acts))
+        acts: list[Callable[[], object]] = [lambda at=at: service.log.inclusion(events, at) for at in places]
+        figures = latencies(timed(acts))
+        without, beside = appended(service, ground.plan.seconds), followed(service, ground.plan.seconds)
+        return {**figures, "append_cost_percent": 100 * (1 - beside / without)}
 
     measured = interleaved(ground.plan.rounds, {OURS: asked})
-    note = "the cost on append is not measured here: the log follows the ledger and is not on an append's path"
-    return Row(INCLUSION, f"{events:,} events", "p99_ms", "ms (p99)", measured, INCLUSION.checks[:1], [note])
+    note = "its cost: one caller appends five events a command, with the log's loop in the same process and without"
+    return Row(INCLUSION, f"{events:,} events", "p99_ms", "ms (p99)", measured, notes=[note])
+
+
+def appended(service: Service, seconds: float) -> float:
+    """Events a second that one caller appends, five at a time."""
+    count, began = 0, time.perf_counter()
+    while time.perf_counter() - began < seconds:
+        service.ledger.recorder.append(an_append(new_stream(), count=5))
+        count += 5
+    return count / (time.perf_counter() - began)
+
+
+def followed(service: Service, seconds: float) -> float:
+    """The same while the log follows."""
+    stop = Event()
+    thread = Thread(target=service.log.run, args=(stop,))
+    thread.start()
+    try:
+        return appended(service, seconds)
+    finally:
+        stop.set()
+        thread.join()
 
 
 # --- bytes ------------------------------------------------------------------------------------------------------------

@@ -23,11 +23,14 @@ _LIVE = """SELECT p.model, p.generation, p.part, p.position FROM read.places p J
 WHERE g.live AND p.model = ANY(%s)"""
 _ORDER = " ORDER BY p.position, p.part, p.model"
 _OF = "SELECT model, generation, part, position FROM read.places WHERE model = %s AND generation = %s"
-_REACHED = """UPDATE read.places p SET position = %s FROM unnest(%s::text[], %s::int[], %s::int[]) AS w(model, generation, part)
-WHERE p.model = w.model AND p.generation = w.generation AND p.part = w.part"""
+_REACHED = """WITH reached AS (
+    UPDATE read.places p SET position = %s FROM unnest(%s::text[], %s::int[], %s::int[]) AS w(model, generation, part)
+    WHERE p.model = w.model AND p.generation = w.generation AND p.part = w.part
+) SELECT pg_notify('nqms_read', '')"""
 _INSERT = """INSERT INTO read.places (model, generation, part, position)
 SELECT name, %s, part, %s FROM unnest(%s::text[]) AS name CROSS JOIN generate_series(0, %s - 1) AS part"""
-_FAR = """SELECT p.model, min(p.position), g.generation, g.built_at::text, sum(p.position)::bigint
+_FAR = """SELECT p.model, min(p.position), (SELECT coalesce(max(position), 0) FROM ledger.events),
+    g.generation, g.built_at::text, sum(p.position)::bigint
 FROM read.places p JOIN read.progress g USING (model, generation) WHERE g.live AND p.model = ANY(%s)
 GROUP BY p.model, g.generation, g.built_at"""
 _HEAD = "SELECT coalesce(max(position), 0) FROM ledger.events"
@@ -49,6 +52,8 @@ class Reached(NamedTuple):
     """Up to which all parts of all models have read."""
     marks: dict[str, Mark]
     """By model."""
+    head: int = 0
+    """How far the ledger goes, at least."""
 
 
 class Place(NamedTuple):
@@ -93,8 +98,8 @@ def put(connection: Connection, names: Sequence[str], generation: int, position:
 def reached(connection: Connection, names: Sequence[str]) -> Reached:
     """How far the live generations of some models are."""
     rows: list[Any] = connection.execute(_FAR, (list(names),)).fetchall()
-    lowest = min((row[1] for row in rows), default=0)
-    return Reached(lowest, {model: Mark(*about) for model, _, *about in rows})
+    lowest, head = min((row[1] for row in rows), default=0), max((row[2] for row in rows), default=0)
+    return Reached(lowest, {model: Mark(*about) for model, _, _, *about in rows}, head)
 
 
 def head(connection: Connection) -> int:

@@ -57,7 +57,8 @@ class Piece(NamedTuple):
 
     key: str
     main: list[Line]
-    indexed: list[list[Line]]
+    indexed: list[list[Line] | None]
+    """None for an index whose lines stay as they are."""
     begun: int
     facts: Sequence[Recorded]
     """Among which those of the key are."""
@@ -120,7 +121,7 @@ class ReadTable:
         written = Written(parked=folding.parked)
         for key, states in folding.changes.items():
             try:
-                main, index = self._lines(generation, key, states)
+                main, index = self._lines(generation, key, states, rows.get(key))
             except Exception as error:  # noqa: BLE001  whatever is wrong with a row concerns its key alone
                 written.parked += self._late(key, facts, folding.parked, error)
                 continue
@@ -137,14 +138,17 @@ class ReadTable:
         return (Parked(key, position, reason) for position in mine if position not in known)
 
     def _lines(
-        self, generation: int, key: str, states: Sequence[tuple[int, Any]]
-    ) -> tuple[list[Line], list[list[Line]]]:
-        main: list[Line] = []
-        indexes: list[list[Line]] = [[] for _ in self.model.indexes]
-        for place, row in self._places(generation, key, states):
-            main.append((*place, *self.model.values(row), self.model.dump(row)))
-            for index, lines in zip(self.model.indexes, indexes, strict=True):
-                lines += [(*place, *line) for line in index.lines(row)]
+        self, generation: int, key: str, states: Sequence[tuple[int, Any]], before: Any
+    ) -> tuple[list[Line], list[list[Line] | None]]:
+        places = list(self._places(generation, key, states))
+        main: list[Line] = [(*place, *self.model.values(row), self.model.dump(row)) for place, row in places]
+        indexes: list[list[Line] | None] = []
+        for index in self.model.indexes:
+            lines: list[Line] = [(*place, *line) for place, row in places for line in index.lines(row)]
+            # Most facts change the row and leave what is open, and by when, as it is.
+            same = before is not None and not self.model.versioned
+            same = same and lines == [(generation, key, *line) for line in index.lines(before)]
+            indexes.append(None if same else lines)
         return main, indexes
 
     def _places(self, generation: int, key: str, states: Sequence[tuple[int, Any]]) -> Iterator[tuple[Line, Any]]:
@@ -174,23 +178,27 @@ class ReadTable:
         return []
 
     def _put(self, connection: Connection, generation: int, pieces: Sequence[Piece], rows: Container[str]) -> None:
-        ended = {piece.key: piece.begun for piece in pieces if piece.key in rows}
-        if ended:
-            self._end(connection, generation, list(ended), list(ended.values()))
-        self._main.copy_in(connection, [line for piece in pieces for line in piece.main])
-        for number, table in enumerate(self._tables[1:]):
-            table.copy_in(connection, [line for piece in pieces for line in piece.indexed[number]])
+        written = [[(piece, piece.main) for piece in pieces]]
+        written += [
+            [(piece, lines) for piece in pieces if (lines := piece.indexed[number]) is not None]
+            for number in range(len(self.model.indexes))
+        ]
+        for table, mine in zip(self._tables, written, strict=True):
+            self._end(connection, table, generation, {piece.key: piece.begun for piece, _ in mine if piece.key in rows})
+            table.copy_in(connection, [line for _, lines in mine for line in lines])
 
-    def _end(self, connection: Connection, generation: int, keys: list[str], positions: list[int]) -> None:
-        for table in self._tables:
-            if self.model.versioned:
-                update: LiteralString = f"""UPDATE read.{table.name} t SET to_position = ended.position
+    def _end(self, connection: Connection, table: _Table, generation: int, begun: Mapping[str, int]) -> None:
+        """End the lines of some keys where new ones begin."""
+        if not begun:
+            return
+        if self.model.versioned:
+            update: LiteralString = f"""UPDATE read.{table.name} t SET to_position = ended.position
 FROM unnest(%s::text[], %s::bigint[]) AS ended(key, position)
 WHERE t.generation = %s AND t.key = ended.key AND t.to_position IS NULL"""
-                connection.execute(update, (keys, positions, generation))
-            else:
-                delete: LiteralString = f"DELETE FROM read.{table.name} WHERE generation = %s AND key = ANY(%s)"
-                connection.execute(delete, (generation, keys))
+            connection.execute(update, (list(begun), list(begun.values()), generation))
+        else:
+            delete: LiteralString = f"DELETE FROM read.{table.name} WHERE generation = %s AND key = ANY(%s)"
+            connection.execute(delete, (generation, list(begun)))
 
     def drop_others(self, connection: Connection, generation: int) -> None:
         """Delete every generation but one."""

@@ -10,11 +10,13 @@ from rich.progress import Progress
 
 from api import (
     cli_acts,
+    cli_backup,
     cli_diff,
     cli_directory,
     cli_erase,
     cli_field,
     cli_kafka,
+    cli_keys,
     cli_log,
     cli_matters,
     cli_reads,
@@ -51,6 +53,8 @@ app.add_typer(cli_acts.verbs)
 app.add_typer(cli_erase.verbs)
 app.add_typer(cli_diff.verbs)
 app.add_typer(cli_log.verbs)
+cli_log.log.add_typer(cli_keys.verbs)
+app.add_typer(cli_backup.verbs)
 app.add_typer(cli_kafka.verbs)
 app.add_typer(cli_directory.verbs)
 Demonstration = Annotated[

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -75,28 +76,42 @@ def replace_key() -> None:
     say(f"old {old}\nnew {new}")
 
 
+LogAddress = Annotated[str, typer.Option("--log", metavar="ADDRESS", help="http://host:port/log, or the log's folder.")]
+LogKey = Annotated[str, typer.Option("--key", metavar="VKEY", help="The log's key, as its operator gave it to you.")]
+Remembered = Annotated[Path, typer.Option("--state", metavar="FOLDER", help="Where key, memory and evidence are kept.")]
+Named = Annotated[str, typer.Option("--name", help="The witness's name, such as witness.example.org/w1.")]
+Others = Annotated[
+    list[str] | None,
+    typer.Option("--witness", metavar="VKEY", help="The key of a witness that you know; again for more."),
+]
+Quorum = Annotated[
+    int,
+    typer.Option(min=0, help="How many witnesses have to countersign the successor of a lost key; 0: none is taken."),
+]
+
+
 @log.command()
 def witness(
-    address: Annotated[
-        str, typer.Option("--log", metavar="ADDRESS", help="http://host:port/log, or the log's folder.")
-    ],
-    vkey: Annotated[str, typer.Option("--key", metavar="VKEY", help="The log's key, as its operator gave it to you.")],
-    state: Annotated[Path, typer.Option("--state", metavar="FOLDER", help="Where key, memory and evidence are kept.")],
-    name: Annotated[str, typer.Option("--name", help="The witness's name, such as witness.example.org/w1.")],
+    address: LogAddress,
+    vkey: LogKey,
+    state: Remembered,
+    name: Named,
     every: Annotated[float, typer.Option(min=0.1, metavar="SECONDS", help="How long between two looks.")] = 10.0,
     once: Annotated[bool, typer.Option("--once", help="Look once, and stop.")] = False,
     show_key: Annotated[bool, typer.Option("--show-key", help="Print the witness's own key, and stop.")] = False,
+    others: Others = None,
+    quorum: Quorum = 0,
 ) -> None:
     """Looks at a log again and again, and cosigns each checkpoint that continues what it saw before.
 
     It needs no database. What it refuses it keeps as evidence, and ends with exit code 1.
     """
     with plain_errors():
-        one = _witness(vkey, state, name)
+        one = witness_of(vkey, state, name, others or (), quorum)
         if show_key:
             say(str(one.key))
             return
-        source = _source(address)
+        source = source_at(address)
         while True:
             try:
                 _looked(one, source)
@@ -112,17 +127,19 @@ def witness(
             time.sleep(every)
 
 
-def _witness(vkey: str, state: Path, name: str) -> Witness:
+def witness_of(vkey: str, state: Path, name: str, others: Sequence[str] = (), quorum: int = 0) -> Witness:
+    """The witness of a folder. Wrong when a key is none."""
     try:
         trusted = VerifierKey.parse(vkey)
         if trusted.kind != ED25519:
             raise Wrong("--key takes the key of a log, not of a witness")
-        return Witness(state, name, trusted)
+        return Witness(state, name, trusted, others=[VerifierKey.parse(one) for one in others], quorum=quorum)
     except (BadNote, KeyringError) as error:
         raise Wrong(str(error)) from None
 
 
-def _source(address: str) -> LogSource:
+def source_at(address: str) -> LogSource:
+    """The log at an address, or in a folder. Wrong when it is neither."""
     try:
         return RemoteLog(address) if "://" in address else FolderLog(Path(address))
     except ValueError as error:

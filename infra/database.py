@@ -33,6 +33,7 @@ __all__ = [
     "PowerfulRole",
     "SchemaBehind",
     "connect",
+    "create_database",
     "create_roles",
     "create_schema",
     "migrate",
@@ -128,8 +129,8 @@ def create_roles(server: EmbeddedServer) -> None:
                 connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(role)))
 
 
-def create_schema(server: EmbeddedServer, name: str = DATABASE, template: str = "template0") -> tuple[str, str]:
-    """Create database `name` of the owner where it is missing, migrate it; return (app address, owner address)."""
+def create_database(server: EmbeddedServer, name: str = DATABASE, template: str = "template0") -> None:
+    """Create database `name` of the owner where it is missing; nobody but the application's role may use it besides."""
     with psycopg.connect(server.dsn(), autocommit=True) as connection:
         connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))  # given back when the connection ends
         exists = connection.execute("SELECT datacl IS NULL FROM pg_database WHERE datname = %s", (name,)).fetchone()
@@ -143,6 +144,11 @@ def create_schema(server: EmbeddedServer, name: str = DATABASE, template: str = 
             with connection.transaction():
                 connection.execute(sql.SQL("REVOKE ALL ON DATABASE {name} FROM PUBLIC").format(**names))
                 connection.execute(sql.SQL("GRANT CONNECT ON DATABASE {name} TO {app}").format(**names))
+
+
+def create_schema(server: EmbeddedServer, name: str = DATABASE, template: str = "template0") -> tuple[str, str]:
+    """Create database `name` of the owner where it is missing, migrate it; return (app address, owner address)."""
+    create_database(server, name, template)
     owner = server.dsn(OWNER_ROLE, name)
     migrate(owner)
     return server.dsn(APP_ROLE, name), owner

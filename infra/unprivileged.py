@@ -66,7 +66,7 @@ def _usable(folder: str, program: str) -> bool:
     share = os.path.join(os.path.dirname(os.path.dirname(program)), "share")
     return (
         os.access(program, os.R_OK | os.X_OK)
-        and os.access(share, os.R_OK | os.X_OK)
+        and (os.access(share, os.R_OK | os.X_OK) or not os.path.lexists(share))  # some systems keep it elsewhere
         and os.access(folder, os.R_OK | os.W_OK | os.X_OK)
     )
 

@@ -4,22 +4,24 @@ It cosigns a checkpoint only after a proof that all it saw before is still the b
 what it had seen, so that anybody can check that the log contradicts itself.
 """
 
+import contextlib
 import os
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
 from infra.keyring import private_mode, sync_folder
-from infra.log_files import CHECKPOINT
-from infra.log_keys import SigningKeys, present_key
+from infra.log_files import CHECKPOINT, LogDiverged
+from infra.log_keys import SigningKeys, loss, present_key
 from infra.merkle import HASH, WIDTH, MissingTile, Tree, consistent
 from infra.notes import COSIGNATURE, BadNote, Checkpoint, Note, VerifierKey, opened
 
 _SEEN: Final = "seen"
 _KEY: Final = "log.key"
+_COUNTERSIGNED: Final = "countersigned"
 _MOST_STATEMENTS: Final = 1000
 
 
@@ -57,10 +59,22 @@ class Refused(Exception):
 
 
 class Witness:
-    """A witness with its folder (made, 0700): its key, the log's key as known last, the last checkpoint cosigned."""
+    """A witness with its folder (made, 0700): its key, the log's key as known last, the last checkpoint cosigned.
 
-    def __init__(self, folder: Path, name: str, log: VerifierKey, now: Callable[[], float] = time.time) -> None:
-        self._folder, self._now = folder, now
+    ``others``: keys of further witnesses; a successor of the log's lost key is taken if, with this one, at least
+    ``quorum`` of them countersigned, and never with a quorum below 1.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        log: VerifierKey,
+        now: Callable[[], float] = time.time,
+        others: Sequence[VerifierKey] = (),
+        quorum: int = 0,
+    ) -> None:
+        self._folder, self._now, self._others, self._quorum = folder, now, tuple(others), quorum
         private_mode(folder)
         self._signing = SigningKeys(folder / "keys", name, COSIGNATURE)
         self._trusted = log
@@ -86,7 +100,13 @@ class Witness:
         checkpoint, note = self._signed(log, written)
         before = self.last()
         if before is not None:
-            self._grown(log, before[0], checkpoint, written)
+            try:
+                self._grown(log, before[0], checkpoint, written)
+            except Refused as refused:
+                if refused.kind == "rollback":  # the log does not know what it has lost
+                    with contextlib.suppress(OSError, LogDiverged):
+                        log.tell(before[1])
+                raise
         else:
             self._complete(log, checkpoint, written)
         signer = self._signing.current()
@@ -96,6 +116,24 @@ class Witness:
         log.tell(mine)
         return mine
 
+    def countersign(self, log: LogSource, note: Note) -> Note:
+        """The statement that the log's key is lost, with this witness's signature: it has seen that what the lost key
+        signed last continues what it saw itself. Whether the key is lost is for people to find out.
+
+        BadNote for a statement that does not fit; Refused for one that contradicts what it saw, or names another successor
+        than it countersigned before; OSError when the log is not reached.
+        """
+        stated, before = loss(note), self.last()
+        if stated.old != self._known() or before is None:
+            raise BadNote("the statement is about a key that this witness has not seen sign")
+        earlier = self._read(_COUNTERSIGNED)
+        if earlier and loss(Note.parse(earlier)).old == stated.old and Note.parse(earlier).text != note.text:
+            raise self._refusal("fork", "it countersigned another successor of the same key", str(note).encode())
+        self._grown(log, before[0], stated.checkpoint, str(note).encode())
+        signed = note.with_lines([self._signing.current().line(note.text, int(self._now()))])
+        self._write(_COUNTERSIGNED, str(signed).encode())
+        return signed
+
     def _signed(self, log: LogSource, written: bytes) -> tuple[Checkpoint, Note]:
         """The checkpoint as the log's key signed it, or a key that took its place by a statement of both."""
         trusted = self._known()
@@ -103,7 +141,8 @@ class Witness:
             try:
                 return opened(written.decode(), trusted)
             except BadNote:
-                present = present_key(trusted, self._statements(log))
+                known = (self.key, *self._others) if self._quorum else ()
+                present = present_key(trusted, statements_of(log), known, self._quorum)
                 found = opened(written.decode(), present)
                 self._write(_KEY, str(present).encode())
                 return found
@@ -114,15 +153,6 @@ class Witness:
         written = self._read(_KEY)
         known = VerifierKey.parse(written) if written else None
         return known if known and known.name == self._trusted.name else self._trusted
-
-    def _statements(self, log: LogSource) -> list[Note]:
-        found: list[Note] = []
-        for number in range(1, _MOST_STATEMENTS):
-            written = log.read(f"keys/{number}")
-            if written is None:
-                break
-            found.append(Note.parse(written.decode()))
-        return found
 
     def _grown(self, log: LogSource, before: Checkpoint, now: Checkpoint, written: bytes) -> None:
         """Refuses what is not a continuation of what it saw last."""
@@ -178,6 +208,17 @@ class Witness:
             os.fsync(file.fileno())
         os.replace(beside, path)
         sync_folder(path.parent)
+
+
+def statements_of(log: LogSource) -> list[Note]:
+    """The statements that a log serves of its keys, the first one first. OSError, BadNote."""
+    found: list[Note] = []
+    for number in range(1, _MOST_STATEMENTS):
+        written = log.read(f"keys/{number}")
+        if written is None:
+            break
+        found.append(Note.parse(written.decode()))
+    return found
 
 
 def short(tile: bytes, level: int, index: int, width: int) -> bytes:

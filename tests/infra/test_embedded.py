@@ -213,7 +213,7 @@ class TestStarting:
         (folder / "postgres" / "PG_VERSION").write_text("15\n")
         with pytest.raises(OtherMajorVersion, match="made by PostgreSQL 15, this program brings PostgreSQL 18") as told:
             EmbeddedServer(folder).start()
-        assert "pg_dump 15" in str(told.value)
+        assert "nqms upgrade --old-binaries" in str(told.value)
         assert [path.name for path in (folder / "postgres").iterdir()] == ["PG_VERSION"]
 
     def test_a_half_made_cluster_is_made_anew(self, folder: Path) -> None:

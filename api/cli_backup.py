@@ -11,7 +11,7 @@ from rich.console import Console
 
 from api.cli_log import kept_checkpoint
 from api.cli_session import Wrong, complain, plain_errors, say, settings, until_stopped
-from infra.backup import BackupRefused
+from infra.backup import BackupRefused, Following
 from infra.backup import back_up as made
 from infra.key_copies import copy_keys
 from infra.ledger_state import NoLedger
@@ -63,10 +63,12 @@ def backup(
     The keys are NOT in it, neither the vault's nor the one that signs: keep them apart, with --keys FOLDER or by your own
     means. What was erased is destroyed in that copy too.
     """
-    begun, until = monotonic(), until_stopped() if follow else None
+    begun = monotonic()
     with _faults():
         chosen = settings()
         _apart(folder, keys)
+        held = chosen.data_dir / "keys"
+        following = Following(until_stopped(), lambda: keys and copy_keys(held, keys)) if follow else None
         with _status() as told:
 
             def both(line: str) -> None:
@@ -74,14 +76,14 @@ def backup(
                 if follow and line.endswith("following"):
                     complain(f"{line} (stop with Ctrl-C)")
 
-            manifest = made(chosen, folder, both, until)
+            manifest = made(chosen, folder, both, following)
         said = f"{manifest.events:,} events, root {manifest.root}"
         size = sum(size for size, _ in manifest.files.values())
         say(f"{folder}: {said}; {len(manifest.files):,} files, {size:,} bytes in {monotonic() - begun:.1f} s")
         if keys is None:
-            complain(f"the keys are not in it: {chosen.data_dir / 'keys'} has to be kept apart (--keys FOLDER)")
+            complain(f"the keys are not in it: {held} has to be kept apart (--keys FOLDER)")
         else:
-            copied, destroyed = copy_keys(chosen.data_dir / "keys", keys)
+            copied, destroyed = copy_keys(held, keys)
             say(f"{keys}: {copied:,} keys copied, {destroyed:,} destroyed that were erased")
 
 

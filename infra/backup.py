@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event as Signal
@@ -68,17 +69,25 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         return DUMP in self.files
 
 
-def back_up(settings: Settings, folder: Path, told: Progress, until: Signal | None = None) -> Manifest:
+@dataclass(frozen=True)
+class Following:
+    """Keep a backup up to date until ``until`` is set; ``meanwhile`` is called again and again."""
+
+    until: Signal
+    meanwhile: Callable[[], object]
+
+
+def back_up(settings: Settings, folder: Path, told: Progress, following: Following | None = None) -> Manifest:
     """Make a backup in a folder that is empty or not there. BackupRefused, NoLedger, ProgramFailed, EmbeddedServerError.
 
-    With ``until`` it is then kept up to date with all that is recorded and handed in, until that is set.
+    With ``following`` it is then kept up to date with all that is recorded and handed in.
     """
     _new_folder(folder)
-    with _server(settings) as (address, embedded), _following(address, embedded, folder, until) as receiving:
+    with _server(settings) as (address, embedded), _write_ahead(address, embedded, folder, following) as receiving:
         manifest = _made(settings, folder, address, embedded, told)
-        if receiving is not None and until is not None:
+        if receiving is not None and following is not None:
             told(f"{manifest.events:,} events are backed up; following")
-            _keep_up(settings, folder, receiving, until)
+            _keep_up(settings, folder, receiving, following)
     return manifest
 
 
@@ -237,11 +246,11 @@ def _write(path: Path, content: bytes) -> None:
 
 
 @contextmanager
-def _following(
-    address: str, embedded: bool, folder: Path, until: Signal | None
+def _write_ahead(
+    address: str, embedded: bool, folder: Path, following: Following | None
 ) -> "Generator[subprocess.Popen[bytes] | None]":
     """The write-ahead log being copied, from before the base backup on, so that nothing is between them."""
-    if until is None:
+    if following is None:
         yield None
         return
     if not embedded:
@@ -256,10 +265,12 @@ def _following(
             receiving.stderr.close()
 
 
-def _keep_up(settings: Settings, folder: Path, receiving: "subprocess.Popen[bytes]", until: Signal) -> None:
-    while not until.wait(TICK):
+def _keep_up(settings: Settings, folder: Path, receiving: "subprocess.Popen[bytes]", following: Following) -> None:
+    ended = False
+    while not ended:
+        ended = following.until.wait(TICK) or receiving.poll() is not None
         copy_new(settings.data_dir / DOCUMENTS, folder / DOCUMENTS)
-        if receiving.poll() is not None:
-            said = (receiving.stderr.read() if receiving.stderr else b"").decode(errors="replace").strip()
-            raise ProgramFailed(f"the write-ahead log is not followed any more: {said}")
-    copy_new(settings.data_dir / DOCUMENTS, folder / DOCUMENTS)
+        following.meanwhile()
+    if receiving.poll() is not None:
+        said = (receiving.stderr.read() if receiving.stderr else b"").decode(errors="replace").strip()
+        raise ProgramFailed(f"the write-ahead log is not followed any more: {said}")

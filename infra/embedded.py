@@ -112,8 +112,9 @@ class EmbeddedServer:
         self._make_data_dir()
         building, identity = self._building(), self._identity()
         fill(building)
-        for path in building.rglob("*") if identity else ():
-            os.chown(path, *identity, follow_symlinks=False)
+        if identity is not None:
+            for path in building.rglob("*"):
+                os.chown(path, *identity, follow_symlinks=False)
         building.rename(self.cluster)
 
     def in_use(self) -> bool:

@@ -32,7 +32,8 @@ def copy_keys(source: Path, target: Path) -> tuple[int, int]:
             destroyed += there.destroy(path.stem)
         elif path.read_bytes() not in (key, b""):
             raise KeyringError(f"{path} is not the key of that name in {source}: is it the copy of another ledger's?")
-    os.sync()
+    if copied or destroyed:
+        os.sync()
     return copied, destroyed
 
 

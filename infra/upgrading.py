@@ -103,8 +103,11 @@ def _major(server: EmbeddedServer, found: str, older: Path | None, told: Progres
     if server.in_use():
         raise EmbeddedServerError(f"another program works on {server.cluster}; stop it first")
     building = server.data_dir / UPGRADING
-    shutil.rmtree(building, ignore_errors=True)
     new = EmbeddedServer(building)
+    if (new.cluster / "PG_VERSION").exists():  # left by one that was killed; its server may be running
+        new.start()
+        new.stop()
+    shutil.rmtree(building, ignore_errors=True)
     old = EmbeddedServer(server.data_dir, programs=older)
     with new, old:
         told(f"loading what PostgreSQL {found} holds into PostgreSQL {ours}")

@@ -16,7 +16,7 @@ from infra.documents import DocumentStore
 from infra.keyring import Keyring
 from infra.recorder import LedgerRecorder
 from infra.vault import Vault
-from tests.kafka_broker import header
+from tests import kafka_broker, older_postgres
 
 TEMPLATE = "nqms_template"
 
@@ -26,8 +26,8 @@ hypothesis.settings.load_profile("same")
 
 
 def pytest_report_header() -> list[str]:
-    """Which broker the tests use."""
-    return [header()]
+    """Which broker the tests use, and which earlier PostgreSQL."""
+    return [kafka_broker.header(), older_postgres.header()]
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from api.cli_log import kept_checkpoint
-from api.cli_session import Wrong, complain, plain_errors, say, settings, until_stopped
+from api.cli_session import Wrong, complain, plain_errors, say, settings, stop, until_stopped
 from infra.backup import BackupRefused, Following
 from infra.backup import back_up as made
 from infra.key_copies import copy_keys
@@ -113,8 +113,7 @@ def restore(folder: Folder, keys: Keys = None, checkpoint: Kept = None) -> None:
             with _status() as told:
                 done = restored(chosen, folder, keys, kept, told)
         except RestoreRefused as refused:
-            complain(f"nqms: {refused}")
-            raise typer.Exit(1) from None
+            stop(f"nqms: {refused}", 1)
     _verified(done.checks)
     say(f"restored into {chosen.data_dir}: {done.events:,} events in {monotonic() - begun:.1f} s")
     if not kept:
@@ -146,8 +145,7 @@ def upgrade(
             with _status() as told:
                 done = upgraded(settings(), older, told)
         except UpgradeRefused as refused:
-            complain(f"nqms: the upgrade was not made: {refused}")
-            raise typer.Exit(1) from None
+            stop(f"nqms: the upgrade was not made: {refused}", 1)
     _verified(done.checks)
     before, after = done.before, done.after
     say(

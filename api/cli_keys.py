@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from api.cli_log import LogAddress, LogKey, Named, Others, Quorum, Remembered, source_at, witness_of
-from api.cli_session import Wrong, complain, plain_errors, read_text, say, session
+from api.cli_session import Wrong, complain, plain_errors, read_text, say, session, stop
 from infra.log_keys import countersigned, loss, present_key, says_lost
 from infra.notes import BadNote, Note, VerifierKey
 from infra.witness import Refused, statements_of
@@ -59,7 +59,10 @@ def rekey(
             complain(f"its successor will be {loss(stated).new}")
             complain(f"{asked} of {len(service.log.witnesses)} witnesses have to run `nqms log countersign` on it")
             return
-        old, new = service.log.succeed(notes)
+        try:
+            old, new = service.log.succeed(notes)
+        except BadNote as error:
+            stop(f"nqms: refused: {error}", 1)
     say(f"lost {old}\nnew {new}")
 
 
@@ -84,8 +87,7 @@ def countersign(
         except BadNote as error:
             raise Wrong(f"{statement}: {error}") from None
         except Refused as refused:
-            complain(f"nqms: refused: {refused}")
-            raise typer.Exit(1) from None
+            stop(f"nqms: refused: {refused}", 1)
         except OSError as error:
             raise Wrong(f"the log cannot be reached: {error}") from None
     _write(signed, output)
@@ -107,8 +109,7 @@ def present(address: LogAddress, vkey: LogKey, witnesses: Others = None, quorum:
         try:
             found = present_key(known, statements, named, quorum)
         except BadNote as error:
-            complain(f"nqms: refused: {error}")
-            raise typer.Exit(1) from None
+            stop(f"nqms: refused: {error}", 1)
     say(str(found))
     for line in _losses(known, statements, named, quorum):
         complain(line)

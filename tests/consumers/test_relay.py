@@ -44,6 +44,24 @@ def test_every_fact_is_handed_on_whole_and_in_order(desk: Desk, cluster: Cluster
         assert (one.key, one.headers["ce_id"]) == (fact.stream, f"{fact.stream}:{fact.version}")
 
 
+@pytest.mark.req("H11")
+def test_no_byte_of_any_topic_leads_to_a_person(desk: Desk, cluster: Cluster, ready: Topics) -> None:
+    """So there is nothing to erase in a topic, which keeps its records for ever."""
+    relay_all(desk, cluster, ready)
+    affiliates = [a.affiliate_id for a in desk.service.ledger.shelf().affiliates()]
+    topics = [*ready.standing(), *(one for code in affiliates for one in ready.for_affiliate(code))]
+    records = [one for topic in topics for one in read_all(cluster, topic)]
+    written = [repr((one.key, one.headers)).encode() + (one.value or b"") for one in records]
+    people = [person for person, _ in desk.service.keyring.stored() if person.startswith("p_")]
+    told = [record for record in desk.service.vault.people(people).values() if record]
+    needles = [word.encode() for record in told for word in (record.name, record.email)]
+    needles += [key for person in people if (key := desk.service.keyring.get(person))]
+    assert len(records) > desk.head
+    assert len(needles) > 3 * 20
+    assert [needle for needle in needles if any(needle in record for record in written)] == []
+    assert any(person.encode() in record for person in people for record in written), "opaque ids are there"
+
+
 def test_the_position_is_kept_with_the_ledger_and_a_second_run_repeats_nothing(
     desk: Desk, cluster: Cluster, ready: Topics
 ) -> None:

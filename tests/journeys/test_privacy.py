@@ -10,6 +10,7 @@ import pytest
 from api.demo.cast import LAKE, all_names
 from api.demo.journey import journey
 from domain.values import TEXT_MARKER, misfits
+from infra.backup import back_up
 from infra.mapper import recorded
 from tests.journeys.conftest import Told
 
@@ -80,3 +81,10 @@ def test_after_an_erasure_no_byte_of_the_data_folder_or_of_a_later_backup_leads_
     rows = [line.split(b"\t") for line in backup.read_bytes().splitlines()]
     assert {person.encode(), text.encode()} < {row[0] for row in rows}, "the rows are in the backup, without keys"
     assert not any(needle in backup.read_bytes() for needle in needles)
+    told.service.log.catch_up()
+    back_up(told.service.settings, tmp_path / "base", print)
+    copied = [(f, f.read_bytes()) for f in (tmp_path / "base").rglob("*") if f.is_file()]
+    assert {f.name for f, content in copied for needle in needles if needle in content} == set()
+    assert {f.relative_to(tmp_path / "base").parts[0] for f, _ in copied} > {"postgres", "log", "documents"}
+    assert any(text.encode() in content for _, content in copied), "its row is there: the search works"
+    assert any(another.name.encode() in content for _, content in copied)

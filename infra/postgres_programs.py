@@ -29,8 +29,9 @@ def dump(address: str, file: Path, snapshot: str | None = None) -> None:
 
 
 def load(address: str, file: Path, *, owned: bool = True) -> None:
-    """Fill an empty database from a dump; without ``owned`` everything belongs to whoever loads it, with no rights given."""
-    kept = [] if owned else ["--no-owner", "--no-acl"]
+    """Fill an empty database from a dump. Without ``owned`` everything belongs to whoever loads it, with no rights given,
+    and takes the place of empty tables that migrations made."""
+    kept = [] if owned else ["--no-owner", "--no-acl", "--clean", "--if-exists"]
     _run("pg_restore", "-d", address, "--exit-on-error", "--no-password", *kept, str(file))
 
 

@@ -5,6 +5,7 @@ now, and the whole verification runs, also against checkpoints that were kept el
 of them is named for what it is, a rollback. What is refused leaves the place as empty as it was.
 """
 
+import contextlib
 import shutil
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -78,7 +79,7 @@ def restore(
     told(f"reading {len(manifest.files):,} files")
     if found := list(differences(folder, manifest)):
         raise RestoreRefused(found)
-    with _emptied_on_failure(settings):
+    with _emptied_on_failure(settings, manifest):
         told("putting files in place")
         copy_new(folder / LOG, settings.data_dir / LOG)
         copy_new(folder / DOCUMENTS, settings.data_dir / DOCUMENTS)
@@ -106,30 +107,36 @@ def _refuse_used(settings: Settings, manifest: Manifest, keys: Path | None) -> N
             else ("an embedded database", "no NQMS_DATABASE_URL")
         )
         raise BackupRefused(f"this backup is of {made}; restoring it needs {needs}")
-    if manifest.is_dump and settings.migrate_url is None:
+    if manifest.is_dump:
+        _refuse_ledger(settings)
+
+
+def _refuse_ledger(settings: Settings) -> None:
+    """BackupRefused when the outside database holds a ledger."""
+    if settings.migrate_url is None:
         raise BackupRefused("name the address of the role that owns the empty database in NQMS_MIGRATE_URL")
+    with psycopg.connect(settings.migrate_url) as connection, contextlib.suppress(NoLedger):
+        read_state(connection)
+        raise BackupRefused("the database holds a ledger already: a backup is restored into an empty one")
 
 
 @contextmanager
-def _emptied_on_failure(settings: Settings) -> Generator[None]:
+def _emptied_on_failure(settings: Settings, manifest: Manifest) -> Generator[None]:
     """Takes away again what was put in place, when it is refused; keys stay."""
     try:
         yield
     except BaseException:
         for name in (CLUSTER, LOG, DOCUMENTS, "postgres.new", "postgres-socket", "postgres-leases"):
             shutil.rmtree(settings.data_dir / name, ignore_errors=True)
+        if manifest.is_dump and settings.migrate_url is not None:
+            with psycopg.connect(settings.migrate_url, autocommit=True) as connection:
+                connection.execute("DROP SCHEMA IF EXISTS ledger, vault, read, operations CASCADE")
         raise
 
 
 def _database(settings: Settings, folder: Path, manifest: Manifest) -> None:
     if settings.migrate_url is not None and manifest.is_dump:
-        with psycopg.connect(settings.migrate_url, autocommit=True) as connection:
-            try:
-                read_state(connection)
-            except NoLedger:
-                load(settings.migrate_url, folder / DUMP, owned=False)
-            else:
-                raise BackupRefused("the database holds a ledger already: a backup is restored into an empty one")
+        load(settings.migrate_url, folder / DUMP, owned=False)
         migrate(settings.migrate_url, settings.database_url)
         return
 

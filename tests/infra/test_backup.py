@@ -15,7 +15,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from infra.database import EmbeddedServer
+from infra.database import APP_ROLE, OWNER_ROLE, EmbeddedServer, create_roles, create_schema
+from infra.ledger_state import LedgerState, NoLedger, read_state
 from infra.log_files import LogDiverged
 from infra.log_source import FolderLog
 from infra.settings import Settings
@@ -255,6 +256,66 @@ class TestRefused:
                 witness.look(FolderLog(place / "older" / "log", service.log))
             with pytest.raises(LogDiverged, match="rollback: the log has 734 entries, and witnesses saw 735"):
                 service.log.catch_up()
+
+
+@pytest.fixture(scope="module")
+def server() -> Generator[EmbeddedServer]:
+    """A durable server, used as an outside one."""
+    folder = Path(tempfile.mkdtemp(prefix="nqo-"))
+    try:
+        with EmbeddedServer(folder / "server") as server:
+            create_roles(server)
+            yield server
+    finally:
+        shutil.rmtree(folder)
+
+
+class TestOutsideServer:
+    """A database that is not the embedded one is dumped, and loaded into an empty database of such a server."""
+
+    def addresses(self, server: EmbeddedServer, name: str) -> dict[str, str]:
+        """The settings for one of its databases."""
+        return {"NQMS_DATABASE_URL": server.dsn(APP_ROLE, name), "NQMS_MIGRATE_URL": server.dsn(OWNER_ROLE, name)}
+
+    def state(self, server: EmbeddedServer, name: str) -> LedgerState:
+        with psycopg.connect(server.dsn(database=name)) as connection:
+            return read_state(connection)
+
+    def test_dump_load_verify(self, server: EmbeddedServer, place: Path, backed: Path) -> None:
+        data, again = place / "outside", place / "again"
+        first, second = self.addresses(server, "first"), self.addresses(server, "second")
+        create_schema(server, "first")
+        run(data, "simulate", "--programs", "2", "--years", "2", "--seed", "4", "--workers", "1", **first)
+        assert (
+            "NQMS_MIGRATE_URL"
+            in run(data, "backup", str(place / "b"), code=2, **first | {"NQMS_MIGRATE_URL": ""}).stderr
+        )
+        assert "its operator's to keep" in run(data, "backup", str(place / "b"), "--follow", code=2, **first).stderr
+        shutil.rmtree(place / "b")
+        run(data, "log", "checkpoint", **first)
+        run(data, "backup", str(place / "b"), "--keys", str(place / "k"), **first)
+        with_keys = ("restore", str(place / "b"), "--keys", str(place / "k"))
+        assert "holds a ledger already" in run(again, *with_keys, code=2, **first).stderr
+        assert "of an outside server" in run(again, *with_keys, code=2).stderr
+        embedded = ("restore", str(backed / "backup"), "--keys", str(backed / "keys"))
+        assert "of an embedded database" in run(again, *embedded, code=2, **second).stderr
+        create_schema(server, "second")  # migrated, as a service that is set up by containers finds it
+        assert "0 divergences" in run(again, *with_keys, **second).stdout
+        assert self.state(server, "second") == self.state(server, "first")
+        assert "734 events, 3 decisions, 0 divergences" in run(again, "verify", **second).stdout
+
+    def test_what_is_refused_leaves_the_database_empty(self, server: EmbeddedServer, place: Path) -> None:
+        third, fourth = self.addresses(server, "third"), self.addresses(server, "fourth")
+        for name in ("third", "fourth"):
+            create_schema(server, name)
+        run(place / "outside", "simulate", "--programs", "2", "--years", "1", "--seed", "5", "--workers", "1", **third)
+        run(place / "outside", "backup", str(place / "b"), "--keys", str(place / "k"), **third)
+        manifest = json.loads((place / "b" / "manifest.json").read_text())
+        (place / "b" / "manifest.json").write_text(json.dumps(manifest | {"root": "00" * 32}))
+        said = run(place / "again", "restore", str(place / "b"), "--keys", str(place / "k"), code=1, **fourth).stderr
+        assert "do not give the root" in said
+        with pytest.raises(NoLedger):
+            self.state(server, "fourth")
 
 
 class TestWrongUse:

@@ -1,4 +1,4 @@
-"""The commands on the page about proof are there, with every option that is named."""
+"""The commands on the pages about proof and operations are there, with every option that is named."""
 
 import re
 import shlex
@@ -10,8 +10,8 @@ from api.cli import app
 from consumers import verify_bundle, verify_partner
 from tests.house.tree import ROOT
 
-PAGE = (ROOT / "docs" / "proof.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```sh\n(.*?)```", PAGE, flags=re.DOTALL)
+PAGES = [(ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("proof.md", "operations.md")]
+BLOCKS = [block for page in PAGES for block in re.findall(r"```sh\n(.*?)```", page, flags=re.DOTALL)]
 LINES = [line for block in BLOCKS for line in block.splitlines()]
 VERBS = [shlex.split(line.split(" > ")[0]) for line in LINES if line.startswith("nqms ")]
 CALLS = [shlex.split(line) for line in LINES if line.startswith("python verify_")]
@@ -23,7 +23,7 @@ def test_every_line_is_a_command_that_is_looked_at() -> None:
 
 
 @pytest.mark.parametrize("words", VERBS, ids=" ".join)
-def test_a_verb_of_the_page_takes_its_options(words: list[str]) -> None:
+def test_a_verb_of_the_pages_takes_its_options(words: list[str]) -> None:
     _, *rest = words
     verb = rest[: 2 if rest[0] in ("log", "directory") else 1]
     helped = CliRunner().invoke(app, [*verb, "--help"], env={"COLUMNS": "200", "NO_COLOR": "1"})

@@ -35,6 +35,7 @@ from infra.log_files import LogDiverged
 from infra.log_keys import LostKey
 from infra.notes import Checkpoint, Note
 from infra.postgres_programs import load
+from infra.postmaster import binaries, major_version
 from infra.settings import Settings
 from infra.verification import Check, verify
 from infra.wiring import open_service
@@ -109,6 +110,11 @@ def _refuse_used(settings: Settings, manifest: Manifest, keys: Path | None) -> N
         raise BackupRefused(f"this backup is of {made}; restoring it needs {needs}")
     if manifest.is_dump:
         _refuse_ledger(settings)
+    elif str(manifest.server) != (ours := major_version(binaries())):
+        raise BackupRefused(
+            f"PostgreSQL {manifest.server} made this backup, and this program brings PostgreSQL {ours}: "
+            "restore it with the version of the program that made it, then run `nqms upgrade` with this one"
+        )
 
 
 def _refuse_ledger(settings: Settings) -> None:

@@ -98,6 +98,20 @@ def test_with_the_person_go_their_words_and_files_and_a_restored_key_does_not_br
     assert "1 people erased, 0 divergences" in checked(desk)["erasures"]
 
 
+def test_over_http_a_refused_erasure_says_until_when(nqms: Shell) -> None:
+    desk, decider = nqms.desk, departed(nqms.desk, "decider")
+    body = {"ground": "asked_by_the_person", "scope": "record"}
+    refused = desk.client().post(f"/erasures/{decider}/propose-erasure", body, by="operator")
+    held = desk.service.ledger.load("program", desk.journeys["lake"].program_id).holdings[-1]
+    assert held.expires_on is not None
+    last = last_valid(held.expires_on)
+    (reason,) = [one for one in refused.json()["reasons"] if one["code"] == "NEEDED_BY_A_DECISION"]
+    assert (refused.status_code, reason["details"]["until"]) == (409, last.isoformat())
+    assert f"is held through {last}" in reason["message"]
+    desk.clock.pass_days((last - desk.clock().date()).days + 2)
+    assert desk.client().post(f"/erasures/{decider}/propose-erasure", body, by="operator").status_code == 200
+
+
 def test_the_name_alone_goes_where_the_words_were_not_asked_for(nqms: Shell) -> None:
     person, text, document = newcomer(nqms.desk)
     gone(nqms, person)

@@ -123,6 +123,19 @@ class Writers:
         assert self.faults == []
 
 
+@contextmanager
+def signing(service: Service) -> Generator[None]:
+    """The log is kept up to date while this lasts."""
+    stop = threading.Event()
+    thread = threading.Thread(target=service.log.run, args=(stop,))
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
 def kill_server(folder: Path) -> None:
     """SIGKILL to the server of a folder, and to no other."""
     pid = EmbeddedServer(folder).pid

@@ -13,7 +13,7 @@ import pytest
 
 from infra.settings import Settings
 from infra.wiring import open_service
-from tests.faults.drilling import Writers, destroy, ended_at, root_of_first, run, state_of
+from tests.faults.drilling import Writers, destroy, ended_at, root_of_first, run, signing, state_of
 from tests.infra.test_upgrading import made_before, same
 from tests.older_postgres import OlderServer, older_programs
 
@@ -60,7 +60,7 @@ def test_backup_under_writers_destroy_restore_verify(folder: Path, events: int, 
     data, backup, keys = folder / "data", folder / "backup", folder / "keys"
     simulated(data, events)
     before = state_of(data)
-    with open_service(Settings(data_dir=data), run_loops=True) as service:
+    with open_service(Settings(data_dir=data)) as service, signing(service):
         writers = Writers(service)
         with writers.writing():
             took = timed(lambda: run(data, "backup", str(backup), "--keys", str(keys)))

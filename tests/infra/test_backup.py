@@ -30,6 +30,7 @@ from tests.faults.drilling import (
     kill_server,
     root_of_first,
     run,
+    signing,
     state_of,
 )
 
@@ -88,7 +89,7 @@ def test_backup_destroy_restore_verify(place: Path) -> None:
 def test_while_writers_write_everything_acknowledged_before_the_backup_was_complete_is_in_it(place: Path) -> None:
     data, backup, keys = place / "data", place / "backup", place / "keys"
     before = state_of(data)
-    with open_service(Settings(data_dir=data), run_loops=True) as service:
+    with open_service(Settings(data_dir=data)) as service, signing(service):
         writers = Writers(service)
         with writers.writing():
             until = time.monotonic() + 0.3
@@ -347,6 +348,11 @@ class TestWrongUse:
         assert "cannot be read" in run(place / "none", "restore", str(place / "b"), code=2).stderr
         manifest = json.loads((backed / "backup" / "manifest.json").read_text()) | {"format": "nqms backup v9"}
         (place / "b" / "manifest.json").write_text(json.dumps(manifest))
+        older = json.loads((backed / "backup" / "manifest.json").read_text()) | {"server": 17}
+        (place / "older").mkdir()
+        (place / "older" / "manifest.json").write_text(json.dumps(older))
+        said = run(place / "n", "restore", str(place / "older"), "--keys", str(backed / "keys"), code=2).stderr
+        assert "PostgreSQL 17 made this backup, and this program brings PostgreSQL 18" in said
         assert "this program reads 'nqms backup v1'" in run(place / "n", "restore", str(place / "b"), code=2).stderr
 
 

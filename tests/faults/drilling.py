@@ -6,10 +6,11 @@ import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from uuid import uuid4
 
@@ -26,9 +27,9 @@ from infra.merkle import leaf_hash, root_of
 from infra.wiring import Service
 
 
-def run(folder: Path, *words: str, code: int = 0, **environment: str) -> Result:
-    """A verb on the ledger of a folder; the exit code is as expected."""
-    given = {"NQMS_DATA_DIR": str(folder), "COLUMNS": "220", **environment}
+def run(folder: Path, *words: str, code: int = 0, at: Mapping[str, str] = MappingProxyType({})) -> Result:
+    """A verb on the ledger of a folder, or of the addresses that settings name; the exit code is as expected."""
+    given = {"NQMS_DATA_DIR": str(folder), "COLUMNS": "220", **at}
     result = CliRunner().invoke(app, list(words), env=given)
     assert result.exit_code == code, f"{result.output}\n{result.exception!r}"
     return result

@@ -129,7 +129,7 @@ def test_a_followed_backup_loses_nothing_when_the_machine_dies(place: Path) -> N
             last = writers.register()
             _wait_for(data, last.reached)
             kill_server(data)
-            assert "not followed any more" in following.communicate(timeout=60)[1]
+            assert "not followed any more" in following.communicate(timeout=600)[1]
             assert following.returncode == 2
         finally:
             following.kill()
@@ -143,7 +143,7 @@ def _wait_for(data: Path, reached: int) -> None:
     """Until the follower has written down what was acknowledged."""
     query = "SELECT coalesce(max(flush_lsn), '0/0') - '0/0'::pg_lsn FROM pg_stat_replication"
     with EmbeddedServer(data) as server, psycopg.connect(server.dsn(), autocommit=True) as connection:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 600
         while True:
             row: Any = connection.execute(query).fetchone()
             if row[0] >= reached:
@@ -164,7 +164,7 @@ def test_following_ends_when_it_is_asked_to(place: Path) -> None:
         assert following.stderr is not None
         assert "following" in following.stderr.readline()
         following.send_signal(signal.SIGTERM)
-        out, said = following.communicate(timeout=60)
+        out, said = following.communicate(timeout=600)
     finally:
         following.kill()
         following.communicate()
@@ -286,34 +286,34 @@ class TestOutsideServer:
         data, again = place / "outside", place / "again"
         first, second = self.addresses(server, "first"), self.addresses(server, "second")
         create_schema(server, "first")
-        run(data, "simulate", "--programs", "2", "--years", "2", "--seed", "4", "--workers", "1", **first)
+        run(data, "simulate", "--programs", "2", "--years", "2", "--seed", "4", "--workers", "1", at=first)
         assert (
             "NQMS_MIGRATE_URL"
-            in run(data, "backup", str(place / "b"), code=2, **first | {"NQMS_MIGRATE_URL": ""}).stderr
+            in run(data, "backup", str(place / "b"), code=2, at=first | {"NQMS_MIGRATE_URL": ""}).stderr
         )
-        assert "its operator's to keep" in run(data, "backup", str(place / "b"), "--follow", code=2, **first).stderr
+        assert "its operator's to keep" in run(data, "backup", str(place / "b"), "--follow", code=2, at=first).stderr
         shutil.rmtree(place / "b")
-        run(data, "log", "checkpoint", **first)
-        run(data, "backup", str(place / "b"), "--keys", str(place / "k"), **first)
+        run(data, "log", "checkpoint", at=first)
+        run(data, "backup", str(place / "b"), "--keys", str(place / "k"), at=first)
         with_keys = ("restore", str(place / "b"), "--keys", str(place / "k"))
-        assert "holds a ledger already" in run(again, *with_keys, code=2, **first).stderr
+        assert "holds a ledger already" in run(again, *with_keys, code=2, at=first).stderr
         assert "of an outside server" in run(again, *with_keys, code=2).stderr
         embedded = ("restore", str(backed / "backup"), "--keys", str(backed / "keys"))
-        assert "of an embedded database" in run(again, *embedded, code=2, **second).stderr
+        assert "of an embedded database" in run(again, *embedded, code=2, at=second).stderr
         create_schema(server, "second")  # migrated, as a service that is set up by containers finds it
-        assert "0 divergences" in run(again, *with_keys, **second).stdout
+        assert "0 divergences" in run(again, *with_keys, at=second).stdout
         assert self.state(server, "second") == self.state(server, "first")
-        assert "734 events, 3 decisions, 0 divergences" in run(again, "verify", **second).stdout
+        assert "734 events, 3 decisions, 0 divergences" in run(again, "verify", at=second).stdout
 
     def test_what_is_refused_leaves_the_database_empty(self, server: EmbeddedServer, place: Path) -> None:
         third, fourth = self.addresses(server, "third"), self.addresses(server, "fourth")
         for name in ("third", "fourth"):
             create_schema(server, name)
-        run(place / "outside", "simulate", "--programs", "2", "--years", "1", "--seed", "5", "--workers", "1", **third)
-        run(place / "outside", "backup", str(place / "b"), "--keys", str(place / "k"), **third)
+        run(place / "outside", "simulate", "--programs", "2", "--years", "1", "--seed", "5", "--workers", "1", at=third)
+        run(place / "outside", "backup", str(place / "b"), "--keys", str(place / "k"), at=third)
         manifest = json.loads((place / "b" / "manifest.json").read_text())
         (place / "b" / "manifest.json").write_text(json.dumps(manifest | {"root": "00" * 32}))
-        said = run(place / "again", "restore", str(place / "b"), "--keys", str(place / "k"), code=1, **fourth).stderr
+        said = run(place / "again", "restore", str(place / "b"), "--keys", str(place / "k"), code=1, at=fourth).stderr
         assert "do not give the root" in said
         with pytest.raises(NoLedger):
             self.state(server, "fourth")

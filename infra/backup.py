@@ -13,7 +13,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,6 +38,8 @@ DOCUMENTS: Final = "documents"
 FOLLOWED: Final = "wal"
 TICK: Final = 1.0
 _BLOCK: Final = 1 << 20
+_DROP_LEFT = """SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots
+WHERE slot_name LIKE 'nqms_follow_%' AND NOT active AND inactive_since < now() - interval '1 hour'"""
 Progress = Callable[[str], None]
 """Told what is being done."""
 
@@ -255,14 +257,30 @@ def _write_ahead(
         return
     if not embedded:
         raise BackupRefused("the write-ahead log of an outside server is its operator's to keep")
-    receiving = follow(address, folder / FOLLOWED)
+    with _slot(address) as slot:
+        receiving = follow(address, folder / FOLLOWED, slot)
+        try:
+            yield receiving
+        finally:
+            receiving.send_signal(signal.SIGINT)
+            receiving.wait(300)
+            if receiving.stderr:
+                receiving.stderr.close()
+
+
+@contextmanager
+def _slot(address: str) -> Generator[str]:
+    """A slot for one follower, by which the server keeps what was not copied yet, up to a bound; gone at the end, as those
+    are that a killed follower left."""
+    name = f"nqms_follow_{os.getpid()}"
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute(_DROP_LEFT)
+        connection.execute("SELECT pg_create_physical_replication_slot(%s, true)", (name,))
     try:
-        yield receiving
+        yield name
     finally:
-        receiving.send_signal(signal.SIGINT)
-        receiving.wait(30)
-        if receiving.stderr:
-            receiving.stderr.close()
+        with suppress(psycopg.OperationalError), psycopg.connect(address, autocommit=True) as connection:
+            connection.execute("SELECT pg_drop_replication_slot(%s)", (name,))
 
 
 def _keep_up(settings: Settings, folder: Path, receiving: "subprocess.Popen[bytes]", following: Following) -> None:

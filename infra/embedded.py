@@ -28,6 +28,7 @@ from psycopg.conninfo import make_conninfo
 
 from infra.leases import Lease
 from infra.postmaster import (
+    BOUNDED,
     DURABLE,
     FAST_FOR_TESTS,
     SILENT,
@@ -289,7 +290,7 @@ class EmbeddedServer:
         folder = self._choose_socket_folder()
         settings = {"listen_addresses": "", "port": str(_PORT), "unix_socket_directories": str(folder)}
         settings |= {"unix_socket_permissions": "0700", "timezone": "UTC", "max_connections": "100"}
-        settings |= SILENT | (DURABLE if self.durable else FAST_FOR_TESTS)
+        settings |= SILENT | BOUNDED | (DURABLE if self.durable else FAST_FOR_TESTS)
         arguments = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         command = self._command("postgres", "-D", str(self.cluster), *arguments)
         while True:

@@ -9,7 +9,8 @@ from typing import Final
 
 from infra.postmaster import binaries
 
-_ENVIRONMENT: Final = {"PATH": "/usr/bin:/bin", "LC_ALL": "C"}
+# A copier that gets no time for a minute, on a machine that is busy, is not gone.
+_ENVIRONMENT: Final = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "PGOPTIONS": "-c wal_sender_timeout=0"}
 _LAST_LINES = 8
 
 
@@ -35,10 +36,22 @@ def load(address: str, file: Path, *, owned: bool = True) -> None:
     _run("pg_restore", "-d", address, "--exit-on-error", "--no-password", *kept, str(file))
 
 
-def follow(address: str, folder: Path) -> "subprocess.Popen[bytes]":
-    """Begin to copy the write-ahead log into a folder as it is written, until the program is asked to end (SIGINT)."""
+def follow(address: str, folder: Path, slot: str) -> "subprocess.Popen[bytes]":
+    """Begin to copy the write-ahead log into a folder as it is written, until the program is asked to end (SIGINT).
+
+    The server keeps for the slot of that name what was not copied yet."""
     folder.mkdir(mode=0o700, exist_ok=True)
-    command = [str(binaries() / "pg_receivewal"), "-d", address, "-D", str(folder), "--synchronous", "--no-loop"]
+    command = [
+        str(binaries() / "pg_receivewal"),
+        "-d",
+        address,
+        "-D",
+        str(folder),
+        "-S",
+        slot,
+        "--synchronous",
+        "--no-loop",
+    ]
     return subprocess.Popen(
         [*command, "--no-password"],
         stdin=subprocess.DEVNULL,

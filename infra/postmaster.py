@@ -25,6 +25,8 @@ SILENT = {
 }
 """Settings by which the server writes down nothing that anybody said."""
 DURABLE = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"}
+BOUNDED = {"max_slot_wal_keep_size": "2GB"}
+"""A follower of the write-ahead log that never comes back does not fill the disk."""
 FAST_FOR_TESTS = {
     "fsync": "off",
     "full_page_writes": "off",

@@ -176,6 +176,19 @@ class Cluster:
         with self._admin() as admin:
             return self._asked(lambda: _found(admin, names))
 
+    def ends(self, name: str) -> list[int]:
+        """The offset that the next message of each partition of a topic will have, in the order of the partitions.
+
+        BrokerAway, or kafka.errors.KafkaError. A leader that has just been chosen answers when it knows for sure.
+        """
+        consumer: Any = self.consumer(None)
+        try:
+            parts = [TopicPartition(name, n) for n in range(len(consumer.partitions_for_topic(name) or ()))]
+            found = consumer.end_offsets(parts) if parts else {}
+            return [found[part] for part in parts]
+        finally:
+            consumer.close(autocommit=False)
+
     def check_there(self, names: Sequence[str]) -> dict[str, Found]:
         """What there is of some topics, all of which have to be there. BrokerAway, TopicsMissing."""
         found = self.found(names)

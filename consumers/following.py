@@ -97,8 +97,9 @@ class Following(ABC):
         """From which offsets partitions are to be read that were just dealt out; else from where the group is."""
         return {}
 
-    def looked(self) -> None:
-        """Something to do after every look, whether anything had come or not."""
+    def looked(self) -> bool:
+        """What is to be done after every look at the broker; whether anything was."""
+        return False
 
     # --- the loop -------------------------------------------------------------------------------------------------
 
@@ -136,8 +137,8 @@ class Following(ABC):
                 if messages:
                     self.take(messages)
                     self._commit(consumer)
-                self.looked()
                 self.gauges.look(consumer)
+                self.looked()
         finally:
             consumer.close(autocommit=False)
 

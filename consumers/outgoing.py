@@ -183,9 +183,7 @@ def reached(topic: Topic, position: int, ends: Sequence[int], at: datetime) -> M
     return _said(topic, REACHED, "reached", position, at, value, 0)
 
 
-def _said(
-    topic: Topic, type_: str, key: str, position: int, at: datetime, value: bytes, partition: int
-) -> Message:
+def _said(topic: Topic, type_: str, key: str, position: int, at: datetime, value: bytes, partition: int) -> Message:
     told = {
         "specversion": "1.0",
         "id": f"{key}:{position}",

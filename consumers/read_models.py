@@ -38,7 +38,7 @@ class ReadModelsFollower(Following):
         both = [topics.ledger.name, topics.reached.name]
         super().__init__(NAME, both, cluster, topics, records=records, **options)
         self._models, self._ledger = models, topics.ledger.name
-        self._everybodys = self._group
+        self._everybodys: str = f"{topics.prefix}.{NAME}"
         self._settled = self._counted = 0.0
 
     def prepare(self) -> None:
@@ -70,15 +70,17 @@ class ReadModelsFollower(Following):
             self.gauges.repeated.inc(sum(len(part.facts) for part in polled.values()) - taken)
             self.gauges.dead.inc(len(dead))
 
-    def looked(self) -> None:
-        """Say how far everything is, and count what waits."""
+    def looked(self) -> bool:
+        """Say how far everything is, and count what waits, every now and then."""
         now = time.monotonic()
-        if now - self._settled > _SETTLE:
+        due, counting = now - self._settled > _SETTLE, now - self._counted > _PARKED
+        if due:
             self._settled = now
             self.gauges.position.set(self._models.settle())
-        if now - self._counted > _PARKED:
+        if counting:
             self._counted = now
             self.gauges.parked.set(sum(map(len, self._models.parked().values())))
+        return due or counting
 
     def retry(self) -> int:
         """Fold what waits again, after the cause was removed; how many facts wait still. Reads the topic through."""
@@ -108,9 +110,7 @@ def fact_of(message: Message) -> Told:
     if not (message.position and message.version and message.value and message.key):
         raise ValueError(NO_POSITION)
     at = datetime.fromisoformat(message.headers["ce_time"])
-    return Told(
-        message.offset, message.position, message.key, message.version, message.type, at, message.value
-    )
+    return Told(message.offset, message.position, message.key, message.version, message.type, at, message.value)
 
 
 def _polled(parts: Mapping[int, Sequence[Message]]) -> tuple[dict[int, Polled], list[tuple[Message, str]]]:

@@ -133,10 +133,11 @@ class Relay:
         """Keep account of how far the ledger's topic reaches. A repeat may be acknowledged without saying where it is."""
         if where.topic != self._topics.ledger.name:
             return
-        if where.offset is None or where.offset < 0:
+        part, offset = int(where.partition), int(where.offset)
+        if offset < 0:
             self._ends = self._cluster.ends(self._topics.ledger.name)
         else:
-            self._ends[where.partition] = max(self._ends[where.partition], where.offset + 1)
+            self._ends[part] = max(self._ends[part], offset + 1)
 
     def _ensure(self, topic: Topic, key: str) -> None:
         """A new affiliate brings new topics; they are made like the ledger's own."""

@@ -184,7 +184,7 @@ class Cluster:
         consumer: Any = self.consumer(None)
         try:
             parts = [TopicPartition(name, n) for n in range(len(consumer.partitions_for_topic(name) or ()))]
-            found = consumer.end_offsets(parts) if parts else {}
+            found: Any = consumer.end_offsets(parts)
             return [found[part] for part in parts]
         finally:
             consumer.close(autocommit=False)

@@ -146,7 +146,8 @@ class Cluster:
         raise BrokerAway(self.bootstrap, why)
 
     @contextlib.contextmanager
-    def _admin(self) -> Generator[Any]:
+    def administering(self) -> Generator[Any]:
+        """The client library's administrator, closed at the end. BrokerAway."""
         self._probe()
         try:
             admin: Any = KafkaAdminClient(**self._everywhere, request_timeout_ms=10_000)
@@ -161,7 +162,7 @@ class Cluster:
 
     def identity(self) -> tuple[str, int]:
         """The cluster's own id and how many brokers it has. BrokerAway."""
-        with self._admin() as admin:
+        with self.administering() as admin:
             described: Any = self._asked(admin.describe_cluster)
         return str(described["cluster_id"]), len(described["brokers"])
 
@@ -173,7 +174,7 @@ class Cluster:
 
     def found(self, names: Sequence[str]) -> dict[str, Found]:
         """What there is of some topics. BrokerAway."""
-        with self._admin() as admin:
+        with self.administering() as admin:
             return self._asked(lambda: _found(admin, names))
 
     def ends(self, name: str) -> list[int]:
@@ -201,7 +202,7 @@ class Cluster:
         """Make those topics that are missing; the names of those made. BrokerAway, TopicsDiffer."""
         self.check(topics, there=False)
         least = {"min.insync.replicas": str(max(1, replication - 1))}
-        with self._admin() as admin:
+        with self.administering() as admin:
             known = self._asked(lambda: _found(admin, [t.name for t in topics]))
             new = [t for t in topics if t.name not in known]
             for topic in new:

@@ -1,6 +1,7 @@
 """The relay on a real broker: everything once it is recorded, in order, each to those it is for."""
 
 import json
+import re
 from dataclasses import replace
 from threading import Event
 
@@ -53,6 +54,25 @@ def test_the_position_is_kept_with_the_ledger_and_a_second_run_repeats_nothing(
     again = relay_all(desk, cluster, ready)
     assert again.relay.told.messages <= 3 * 2  # markers alone
     assert len(read_all(cluster, ready.ledger)) == desk.head
+
+
+def test_the_measurements_say_how_far_it_is_behind(desk: Desk, cluster: Cluster, ready: Topics) -> None:
+    assert "nqms_relay_lag_events{" not in desk.client().get("/metrics").text
+    relay_all(desk, cluster, ready)
+    named = f'{{cluster="{cluster.identity()[0]}/{ready.prefix}"}}'
+    told = desk.client().get("/metrics").text
+    assert f"nqms_relay_position{named} {float(desk.head)}" in told
+    assert f"nqms_relay_lag_events{named} 0.0" in told
+    assert f"nqms_relay_lag_seconds{named} 0.0" in told
+    before = desk.head
+    journey(desk.door, replace(STAR, name="Late Lantern Mentors", connector_ref="MC-30009")).listed()
+    with desk.service.database.pool.connection() as connection:
+        connection.execute("UPDATE read.relayed SET position = 2")  # recorded long ago by the story's clock
+    told = desk.client().get("/metrics").text
+    assert f"nqms_relay_lag_events{named} {float(desk.head - 2)}" in told
+    (seconds,) = re.findall(rf"nqms_relay_lag_seconds{re.escape(named)} (\S+)", told)
+    assert float(seconds) > 0
+    assert desk.head > before
 
 
 def test_what_is_recorded_while_it_runs_is_handed_on_at_once(desk: Desk, cluster: Cluster, ready: Topics) -> None:

@@ -22,7 +22,7 @@ from infra.streamed import Polled, StreamedModels, Told
 from infra.topics import Topics
 
 NAME = "read-models"
-RECORDS = 2_000
+RECORDS = 5_000
 """Messages in one transaction at most; with more of them a row of the same program is written less often."""
 _SETTLE = 0.1  # seconds between looks at how far everything is
 _PARKED = 5.0  # seconds between looks at what waits

@@ -47,13 +47,13 @@ _SUM = "SELECT coalesce(sum(facts), 0)::bigint FROM reading.partitions"
 
 @dataclass(frozen=True)
 class Ran:
-    """What so many processes did: facts in so many seconds, from the first that was taken in to the last."""
+    """What so many processes did: facts in so many seconds, from the first batch that was taken in to the last."""
 
     processes: int
     facts: int
     seconds: float
     started: float
-    """Seconds until the first fact was taken in: Python, joining the group, the first batch."""
+    """Seconds until the first batch was there: Python, joining the group, the batch itself. In no rate."""
 
     @property
     def rate(self) -> float:
@@ -70,6 +70,8 @@ class Chosen:
     processes: tuple[int, ...]
     events: int
     probes: int = PROBES
+    stories: int = 4
+    """How many of the demonstration's lives are lived."""
 
 
 @contextmanager
@@ -119,24 +121,26 @@ def one_run(ground: Ground, cluster: Cluster, topics: Topics, crowd: Crowd, sent
         models.prepare(cluster.identity()[0], topics.ledger.name)
         begun = time.perf_counter()
         with processes(count, cluster, topics, address), psycopg.connect(address, autocommit=True) as looking:
-            first, last = _timed(looking, sent.facts)
+            first, last, facts = _timed(looking, sent.facts, begun)
             until(lambda: models.position() == sent.position, within=30)
         look_over(models, crowd, sent)
     ground.drop(name)
-    return Ran(count, sent.facts, last - first, first - begun)
+    return Ran(count, facts, last - first, first - begun)
 
 
-def _timed(looking: psycopg.Connection[Any], facts: int) -> tuple[float, float]:
-    """When the first facts were taken in and when the last."""
-    first = None
+def _timed(looking: psycopg.Connection[Any], facts: int, begun: float) -> tuple[float, float, int]:
+    """When the first batch was there, when everything was, and how many facts came between.
+
+    Where everything came at once, from the beginning on.
+    """
+    first, before = None, 0
     while True:
         row: Any = looking.execute(_SUM).fetchone()
         now = time.perf_counter()
         if first is None and row[0]:
-            first = now
+            first, before = now, int(row[0])
         if row[0] >= facts:
-            assert first is not None
-            return first, now
+            return (first, now, facts - before) if first and before < facts else (begun, now, facts)
         time.sleep(0.02)
 
 
@@ -261,7 +265,9 @@ def measured(chosen: Chosen) -> dict[str, Any]:
         running() as broker,
         EmbeddedServer(Path(folder) / "data") as server,
     ):
-        ground = Ground(server, Path(folder), replace(TINY, stories=4), lambda said: print(said, flush=True))
+        ground = Ground(
+            server, Path(folder), replace(TINY, stories=chosen.stories), lambda said: print(said, flush=True)
+        )
         cluster = Cluster(broker.bootstrap)
         print(f"broker: {broker.kind}; {os.cpu_count()} cores for all of it; load {os.getloadavg()[0]:.1f}", flush=True)
         late = end_to_end(ground, cluster, chosen) if chosen.events else {}

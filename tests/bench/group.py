@@ -8,6 +8,7 @@ folded one by one. With ``--programs 50000 --seconds 60`` it is the simulation o
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -300,6 +301,7 @@ def main(words: Sequence[str]) -> None:
     parser.add_argument("--events", type=int, default=20_000, help="for the relay and the delay; 0: without")
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "group.json")
     given = parser.parse_args(words)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # servers and folders go on the way out
     counts = tuple(int(one) for one in given.processes.split(","))
     found = measured(Chosen(given.programs, given.seconds, counts, given.events))
     given.out.parent.mkdir(parents=True, exist_ok=True)

@@ -209,8 +209,7 @@ class Cluster:
                 made = NewTopic(
                     topic.name, topic.partitions or partitions, replication, topic_configs={**topic.settings, **least}
                 )
-                with contextlib.suppress(TopicAlreadyExistsError):  # somebody else was quicker
-                    self._asked(lambda made=made: admin.create_topics([made], wait_for_metadata=True))
+                self._asked(lambda made=made: _made(admin, made))
         return [topic.name for topic in new]
 
     def check(self, topics: Sequence[Topic], *, there: bool = True) -> dict[str, Found]:
@@ -240,6 +239,11 @@ def differences(topic: Topic, found: Found) -> list[str]:
     if found.replication > 2 and least < 2:
         wrong.append(f"{topic.name}: min.insync.replicas is {least}; with {found.replication} replicas it has to be 2")
     return wrong
+
+
+def _made(admin: Any, topic: NewTopic) -> None:
+    with contextlib.suppress(TopicAlreadyExistsError):  # somebody else was quicker
+        admin.create_topics([topic], wait_for_metadata=True)
 
 
 def _found(admin: Any, names: Sequence[str]) -> dict[str, Found]:

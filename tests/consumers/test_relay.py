@@ -3,7 +3,7 @@
 import json
 import re
 from dataclasses import replace
-from threading import Event
+from threading import Event, Thread
 
 import pytest
 
@@ -210,3 +210,23 @@ def test_topics_with_other_settings_are_refused_by_name(desk: Desk, cluster: Clu
         f"{topics.ledger.name}: message.timestamp.type is CreateTime, it has to be LogAppendTime",
     }
     assert cluster.found([topics.partners.name]) == {}
+
+
+def test_topics_that_somebody_else_makes_at_the_same_moment_are_there_all_the_same(
+    cluster: Cluster, topics: Topics
+) -> None:
+    failed: list[BaseException] = []
+
+    def make() -> None:
+        try:
+            cluster.create(topics.standing(), 3, 1)
+        except BaseException as error:  # noqa: BLE001  told to the test's own thread
+            failed.append(error)
+
+    threads = [Thread(target=make) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert failed == []
+    assert cluster.check(topics.standing()).keys() == {topic.name for topic in topics.standing()}

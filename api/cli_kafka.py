@@ -21,7 +21,7 @@ from api.cli_session import (
     until_stopped,
 )
 from infra.kafka import BrokerAway, Cluster, TopicsDiffer, TopicsMissing
-from infra.settings import Settings
+from infra.settings import Settings, host_and_port
 from infra.topics import Topic, Topics
 from infra.wiring import Service
 
@@ -51,7 +51,7 @@ def cluster_of(chosen: Settings) -> tuple[Cluster, Topics]:
 def wanted(service: Service, topics: Topics) -> list[Topic]:
     """Every topic that the ledger needs now."""
     codes = sorted(a.affiliate_id for a in service.ledger.shelf().affiliates())
-    return [*topics.standing(), *(topic for code in codes for topic in topics.for_affiliate(code))]
+    return [*topics.standing(), *topics.own(), *(topic for code in codes for topic in topics.for_affiliate(code))]
 
 
 @verbs.command()
@@ -125,6 +125,35 @@ def directory_site() -> None:
             store.close()
 
 
+@kafka.command("read-models")
+def read_models(
+    metrics: Annotated[str | None, typer.Option(help="Serve measurements on this host:port, at /metrics.")] = None,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Fold what waits again, after its cause was removed, and end.")
+    ] = False,
+) -> None:
+    """Keeps the read models in a database of their own, made from Kafka; several processes share the work."""
+    from consumers.read_models import ReadModelsFollower, run
+    from infra.streamed import Hole, NotItsOwn, OtherFeed, open_models
+
+    stopping = until_stopped()
+    chosen, cluster, topics = reader_settings()
+    with plain_errors(), broker_errors():
+        listen = address_of(metrics) if metrics else None
+        models = open_models(chosen)
+        try:
+            if retry:
+                left = ReadModelsFollower(models, cluster, topics).retry()
+                say(f"folded again; {left} events wait still")
+                raise typer.Exit(1 if left else 0)
+            say(f"nqms makes the read models from {topics.ledger.name} (stop with Ctrl-C)")
+            run(models, cluster, topics, stopping, listen)
+        except (Hole, NotItsOwn, OtherFeed) as error:
+            stop(f"nqms: {error}", 1)
+        finally:
+            models.database.close()
+
+
 @kafka.command()
 def archive() -> None:
     """Archives every event in NQMS_READER_DIR: compressed files by day, each with its digest in a chain."""
@@ -194,3 +223,11 @@ def reader_settings() -> tuple[Settings, Cluster, Topics]:
     with plain_errors():
         chosen = settings()
         return chosen, *cluster_of(chosen)
+
+
+def address_of(given: str) -> tuple[str, int]:
+    """A host and a port as given on the command line. Wrong where it is none."""
+    try:
+        return host_and_port(given)
+    except ValueError as error:
+        raise Wrong(str(error)) from None

@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from infra.relaying import lags
 from infra.wiring import Service
 
 TOO_FAR_BEHIND = 10_000
@@ -39,6 +40,20 @@ class Gauges(Collector):
             lacking.add_metric([model], events)
             behind.add_metric([model], seconds)
         yield from (reached, waiting, lacking, behind)
+        yield from self._relays()
+
+    def _relays(self) -> Iterator[GaugeMetricFamily]:
+        """How far the ledger was handed on to each Kafka cluster; without one there is nothing to tell."""
+        told = GaugeMetricFamily("nqms_relay_position", "Position handed on to a cluster.", labels=["cluster"])
+        lacking = GaugeMetricFamily("nqms_relay_lag_events", "Events not handed on yet.", labels=["cluster"])
+        behind = GaugeMetricFamily(
+            "nqms_relay_lag_seconds", "Age of the first event that was not handed on.", labels=["cluster"]
+        )
+        for cluster, lag in lags(self.service.database).items():
+            told.add_metric([cluster], lag.position)
+            lacking.add_metric([cluster], lag.events)
+            behind.add_metric([cluster], lag.seconds)
+        yield from (told, lacking, behind)
 
 
 def install(app: FastAPI, service: Service) -> None:

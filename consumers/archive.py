@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from consumers.kit import FIRST_PAUSE, POLL_MS, Message, as_message
+from consumers.following import FIRST_PAUSE, POLL_MS, Message, as_message
 from infra.cloud_events import of_headers, stored
 from infra.kafka import AWAY, BrokerAway, Cluster
 from infra.leases import Lease

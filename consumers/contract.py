@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from consumers.kit import REASON
+from consumers.following import REASON
 from consumers.outgoing import MARKER, ROW, Marker
 from domain import EVENTS
 from infra.cloud_events import CONTENT_TYPE

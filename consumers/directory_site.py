@@ -19,7 +19,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
-from consumers.kit import Message, Reader
+from consumers.following import Message
+from consumers.kit import Reader
 from consumers.outgoing import MARKER, ROW, Marker
 from infra.kafka import Cluster
 from infra.reader_store import ReaderStore, Taking

@@ -1,9 +1,10 @@
 """What a reader says of itself: messages by what came of them, and how far behind it is."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest, start_http_server
 
 from infra.kafka import KafkaConsumer, TopicPartition
 
@@ -24,6 +25,8 @@ class Gauges:
         self.driven = self._counter("nqms_reader_redriven", "Dead letters taken in again.")
         self.rebalances = self._counter("nqms_reader_rebalances", "How often partitions were dealt out anew.")
         self.outages = self._counter("nqms_reader_outages", "How often broker or database was away.")
+        self.position = self._gauge("nqms_reader_position", "Position up to which everything was taken in.")
+        self.parked = self._gauge("nqms_reader_parked", "Events that could not be folded, or wait behind one.")
         self._lag = Gauge(
             "nqms_reader_lag",
             "Messages in a partition that were not polled yet.",
@@ -33,6 +36,9 @@ class Gauges:
 
     def _counter(self, name: str, about: str) -> Counter:
         return Counter(name, about, ["reader"], registry=self.registry).labels(reader=self._reader)
+
+    def _gauge(self, name: str, about: str) -> Gauge:
+        return Gauge(name, about, ["reader"], registry=self.registry).labels(reader=self._reader)
 
     def look(self, consumer: KafkaConsumer) -> None:
         """Measure how far behind it is, every few seconds."""
@@ -50,6 +56,17 @@ class Gauges:
 
     def _of(self, part: TopicPartition) -> Gauge:
         return self._lag.labels(reader=self._reader, topic=part.topic, partition=part.partition)
+
+    @contextmanager
+    def served(self, host: str, port: int) -> Generator[int]:
+        """All of it on ``http://host:port/metrics`` while the block runs; the port, which is any free one for 0."""
+        server, thread = start_http_server(port, host, self.registry)
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            server.server_close()
+            thread.join(timeout=10)
 
     def text(self) -> bytes:
         """All of it in Prometheus' text format."""

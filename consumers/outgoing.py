@@ -33,6 +33,7 @@ DRAFT = "draft"
 EVERYBODYS = ("policy", "instrument", "calendar", "ledger")
 ROW = "nqms.partner.v1"
 MARKER = "nqms.position.v1"
+REACHED = "nqms.reached.v1"
 _KEPT_ROWS = 20_000
 
 
@@ -162,19 +163,38 @@ class Marker(msgspec.Struct, frozen=True, kw_only=True):
 
 def marker(topic: Topic, partition: int, partitions: int, position: int, at: datetime) -> Message:
     """The marker for one partition; its key is the partition's, so that only the last one is kept."""
-    key = f"position:{partition}"
+    value = msgspec.json.encode(Marker(position=position, partitions=partitions))
+    return _said(topic, MARKER, f"position:{partition}", position, at, value, partition)
+
+
+class Reached(msgspec.Struct, frozen=True, kw_only=True):
+    """Says that whoever took every partition of the ledger's topic up to these offsets has all up to a position.
+
+    ``ends``: for each partition, from 0, the offset after the last one.
+    """
+
+    position: int
+    ends: tuple[int, ...]
+
+
+def reached(topic: Topic, position: int, ends: Sequence[int], at: datetime) -> Message:
+    """How far the ledger's topic is. To be sent after all of it was acknowledged."""
+    value = msgspec.json.encode(Reached(position=position, ends=tuple(ends)))
+    return _said(topic, REACHED, "reached", position, at, value, 0)
+
+
+def _said(topic: Topic, type_: str, key: str, position: int, at: datetime, value: bytes, partition: int) -> Message:
     told = {
         "specversion": "1.0",
         "id": f"{key}:{position}",
         "source": SOURCE,
-        "type": MARKER,
+        "type": type_,
         "subject": key,
         "time": instant(at),
         "datacontenttype": CONTENT_TYPE,
-        "dataschema": f"/schemas/{MARKER}.json",
+        "dataschema": f"/schemas/{type_}.json",
         "position": str(position),
     }
-    value = msgspec.json.encode(Marker(position=position, partitions=partitions))
     return Message(topic, key, value, headers(told), partition)
 
 

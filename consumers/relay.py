@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from threading import Event as Signal
 from typing import Any
 
-from consumers.outgoing import Message, Outgoing, marker
+from consumers.outgoing import Message, Outgoing, marker, reached
 from infra.kafka import AWAY, BrokerAway, Cluster, KafkaProducer, TopicsDiffer, TopicsMissing
 from infra.outage import OUTAGES
 from infra.relaying import LOST, Hints, Turn, turn
@@ -45,6 +45,7 @@ class Relay:
         self._service, self._cluster, self._topics, self._batch = service, cluster, topics, batch
         self._there: set[str] = set()
         self._said: set[str] = set()
+        self._ends: list[int] = []
         self.told = Told()
 
     def run(self, stop: Signal) -> None:
@@ -77,6 +78,7 @@ class Relay:
         self.told.takeovers += 1
         self._there = set(standing)
         partitions = standing[self._topics.partners.name].partitions
+        self._ends = self._cluster.ends(self._topics.ledger.name)  # whatever was acknowledged before lies below
         producer = self._cluster.producer()
         try:
             self._follow(mine, producer, partitions, stop)
@@ -97,8 +99,11 @@ class Relay:
                 if position > marked and time.monotonic() - marked_at > MARK:
                     at = service.ledger.now()
                     messages += [marker(self._topics.partners, n, partitions, position, at) for n in range(partitions)]
+                    self._hand_over(producer, messages)
+                    self._hand_over(producer, [reached(self._topics.reached, position, self._ends, at)])
                     marked, marked_at = position, time.monotonic()
-                self._hand_over(producer, messages)
+                else:
+                    self._hand_over(producer, messages)
                 if facts:
                     mine.reached(position)
                     self.told.position = position
@@ -121,8 +126,18 @@ class Relay:
             waiting.append(sent)
         producer.flush(timeout=60)
         for sent in waiting:
-            sent.get(timeout=1)
+            self._acknowledged(sent.get(timeout=1))
         self.told.messages += len(waiting)
+
+    def _acknowledged(self, where: Any) -> None:
+        """Keep account of how far the ledger's topic reaches. A repeat may be acknowledged without saying where it is."""
+        if where.topic != self._topics.ledger.name:
+            return
+        part, offset = int(where.partition), int(where.offset)
+        if offset < 0:
+            self._ends = self._cluster.ends(self._topics.ledger.name)
+        else:
+            self._ends[part] = max(self._ends[part], offset + 1)
 
     def _ensure(self, topic: Topic, key: str) -> None:
         """A new affiliate brings new topics; they are made like the ledger's own."""

@@ -68,7 +68,7 @@ class Routes:
         return route
 
 
-def read(type_: str, state: str) -> Any:
+def read(type_: str, state: str | bytes) -> Any:
     """The fact that is stored, or ``Unreadable``: its key waits, and the rest goes on."""
     try:
         return decode(type_, state)

@@ -146,7 +146,8 @@ class Cluster:
         raise BrokerAway(self.bootstrap, why)
 
     @contextlib.contextmanager
-    def _admin(self) -> Generator[Any]:
+    def administering(self) -> Generator[Any]:
+        """The client library's administrator, closed at the end. BrokerAway."""
         self._probe()
         try:
             admin: Any = KafkaAdminClient(**self._everywhere, request_timeout_ms=10_000)
@@ -161,7 +162,7 @@ class Cluster:
 
     def identity(self) -> tuple[str, int]:
         """The cluster's own id and how many brokers it has. BrokerAway."""
-        with self._admin() as admin:
+        with self.administering() as admin:
             described: Any = self._asked(admin.describe_cluster)
         return str(described["cluster_id"]), len(described["brokers"])
 
@@ -173,8 +174,21 @@ class Cluster:
 
     def found(self, names: Sequence[str]) -> dict[str, Found]:
         """What there is of some topics. BrokerAway."""
-        with self._admin() as admin:
+        with self.administering() as admin:
             return self._asked(lambda: _found(admin, names))
+
+    def ends(self, name: str) -> list[int]:
+        """The offset that the next message of each partition of a topic will have, in the order of the partitions.
+
+        BrokerAway, or kafka.errors.KafkaError. A leader that has just been chosen answers when it knows for sure.
+        """
+        consumer: Any = self.consumer(None)
+        try:
+            parts = [TopicPartition(name, n) for n in range(len(consumer.partitions_for_topic(name) or ()))]
+            found: Any = consumer.end_offsets(parts)
+            return [found[part] for part in parts]
+        finally:
+            consumer.close(autocommit=False)
 
     def check_there(self, names: Sequence[str]) -> dict[str, Found]:
         """What there is of some topics, all of which have to be there. BrokerAway, TopicsMissing."""
@@ -188,15 +202,14 @@ class Cluster:
         """Make those topics that are missing; the names of those made. BrokerAway, TopicsDiffer."""
         self.check(topics, there=False)
         least = {"min.insync.replicas": str(max(1, replication - 1))}
-        with self._admin() as admin:
+        with self.administering() as admin:
             known = self._asked(lambda: _found(admin, [t.name for t in topics]))
             new = [t for t in topics if t.name not in known]
             for topic in new:
                 made = NewTopic(
                     topic.name, topic.partitions or partitions, replication, topic_configs={**topic.settings, **least}
                 )
-                with contextlib.suppress(TopicAlreadyExistsError):  # somebody else was quicker
-                    self._asked(lambda made=made: admin.create_topics([made], wait_for_metadata=True))
+                self._asked(lambda made=made: _made(admin, made))
         return [topic.name for topic in new]
 
     def check(self, topics: Sequence[Topic], *, there: bool = True) -> dict[str, Found]:
@@ -226,6 +239,11 @@ def differences(topic: Topic, found: Found) -> list[str]:
     if found.replication > 2 and least < 2:
         wrong.append(f"{topic.name}: min.insync.replicas is {least}; with {found.replication} replicas it has to be 2")
     return wrong
+
+
+def _made(admin: Any, topic: NewTopic) -> None:
+    with contextlib.suppress(TopicAlreadyExistsError):  # somebody else was quicker
+        admin.create_topics([topic], wait_for_metadata=True)
 
 
 def _found(admin: Any, names: Sequence[str]) -> dict[str, Found]:

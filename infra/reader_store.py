@@ -5,7 +5,7 @@ second waits, and then sees that the message was taken in.
 """
 
 import contextlib
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, LiteralString, cast
@@ -110,15 +110,20 @@ class ReaderStore:
 
 def open_store(settings: Settings) -> ReaderStore:
     """The reader's database that the settings name: its own, never the ledger's."""
+    return ReaderStore(*reader_address(settings))
+
+
+def reader_address(settings: Settings) -> tuple[str, Callable[[], None]]:
+    """The address of that database, and what to do when it is no longer needed: the embedded server may be ours."""
     if settings.reader_url is not None:
-        return ReaderStore(settings.reader_url)
+        return settings.reader_url, lambda: None
     server = EmbeddedServer(settings.reader_dir)
     server.start()
     try:
         create_roles(server)
         _, owner = create_schema(server, "reader")
         connect(owner, None).close()
-        return ReaderStore(owner, server.stop)
+        return owner, server.stop
     except BaseException:
         server.stop()
         raise

@@ -7,6 +7,7 @@ position is written over that same session, so whoever lost the turn cannot move
 import contextlib
 import hashlib
 from collections.abc import Generator
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -22,6 +23,11 @@ _POSITION = "SELECT position FROM read.relayed WHERE cluster = %s"
 _NOTICED = "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3"
 _REACHED = """INSERT INTO read.relayed (cluster, position) VALUES (%s, %s)
 ON CONFLICT (cluster) DO UPDATE SET position = excluded.position, told_at = clock_timestamp()"""
+
+# The first fact that was not handed on is the one after the position; where there is none nothing is behind.
+_LAGS = """SELECT r.cluster, r.position, (SELECT coalesce(max(position), 0) FROM ledger.events) - r.position,
+    coalesce(extract(epoch FROM clock_timestamp() - e.recorded_at), 0)::float8
+FROM read.relayed r LEFT JOIN ledger.events e ON e.position = r.position + 1 ORDER BY r.cluster"""
 
 
 class Turn:
@@ -58,6 +64,22 @@ def relayed(database: Database) -> dict[str, int]:
     with database.pool.connection() as connection:
         rows: list[Any] = connection.execute("SELECT cluster, position FROM read.relayed ORDER BY cluster").fetchall()
     return dict(rows)
+
+
+@dataclass(frozen=True)
+class Lag:
+    """How far a relay is behind the ledger: in facts, and in seconds since the first of those was recorded."""
+
+    position: int
+    events: int
+    seconds: float
+
+
+def lags(database: Database) -> dict[str, Lag]:
+    """How far behind each cluster is that the ledger was handed on to, by its id."""
+    with database.pool.connection() as connection:
+        rows: list[Any] = connection.execute(_LAGS).fetchall()
+    return {cluster: Lag(position, max(0, events), max(0.0, seconds)) for cluster, position, events, seconds in rows}
 
 
 class Hints(LedgerSubscription):

@@ -13,6 +13,8 @@ COMPACTED = {"cleanup.policy": "compact"}
 """The newest row of each key is kept for ever."""
 SAFE = {"unclean.leader.election.enable": "false", "message.timestamp.type": "LogAppendTime"}
 """No loss for the sake of going on; and the broker's own time, as it refuses messages of a clock that is ahead of it."""
+BRIEF = {"segment.ms": "3600000"}
+"""Compacted within the hour, so that a new reader has little to pass over."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,13 @@ class Topics:
             {**COMPACTED, **SAFE},
         )
 
+        self.reached = Topic(
+            f"{prefix}.reached.v1",
+            "Up to which offsets of the ledger's topic everything up to a position is in it; for the operator.",
+            {**COMPACTED, **SAFE, **BRIEF},
+            partitions=1,
+        )
+
     def of_affiliate(self, code: str) -> Topic:
         """The events of an affiliate and its programs, without drafts; for its own systems."""
         about = f"The events of {code} and its programs, what is drafted without its content; for {code}."
@@ -60,8 +69,12 @@ class Topics:
         return Topic(f"{self.prefix}.dead-letters.v1.{reader}", about, {**RETAINED, **SAFE}, partitions=1)
 
     def standing(self) -> tuple[Topic, ...]:
-        """The topics that there are from the beginning."""
+        """The topics for readers that there are from the beginning."""
         return (self.ledger, self.published, self.partners)
+
+    def own(self) -> tuple[Topic, ...]:
+        """What the register's own processes tell each other; in no contract."""
+        return (self.reached,)
 
     def for_affiliate(self, code: str) -> tuple[Topic, ...]:
         """The topics that come with an affiliate."""

@@ -1,6 +1,6 @@
 """A Kafka broker for the tests, on free ports of this machine, started and stopped by its own process id.
 
-It is Apache Kafka (KRaft, one node), its files brought by Maven and kept outside the repository: in the folder that
+It is Apache Kafka (KRaft, one node or three), its files brought by Maven and kept outside the repository: in the folder that
 ``NQMS_TEST_KAFKA_CACHE`` names, else in the user's cache folder. ``NQMS_TEST_KAFKA`` names a broker that runs already.
 Where neither Maven nor Java is to be had, the same tests run on a broker in memory that speaks Kafka's protocol; the
 header of the test report says which it was.
@@ -94,10 +94,19 @@ class Broker:
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        if not self.command or self.folder is None:
+        self.launch()
+        self.wait()
+
+    def launch(self) -> None:
+        """Start it; it answers later."""
+        if self.command and self.folder is not None:
+            with (self.folder / "broker.log").open("ab") as log:
+                self.process = subprocess.Popen(self.command, stdout=log, stderr=log, cwd=self.folder)
+
+    def wait(self) -> None:
+        """Until it answers."""
+        if self.process is None:
             return
-        with (self.folder / "broker.log").open("ab") as log:
-            self.process = subprocess.Popen(self.command, stdout=log, stderr=log, cwd=self.folder)
         host, _, port = self.bootstrap.rpartition(":")
         deadline = time.monotonic() + _PATIENCE
         while time.monotonic() < deadline:
@@ -157,23 +166,81 @@ def running() -> Generator[Broker]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@contextmanager
+def running_nodes(count: int = 3) -> Generator[list[Broker]]:
+    """The nodes of one cluster, by their numbers from 1, gone at the end. Where ours is not to be had, another's broker
+    or the one in memory, alone."""
+    jars = None if os.environ.get("NQMS_TEST_KAFKA") else files()
+    if jars is None:
+        with running() as one:
+            yield [one]
+        return
+    folder = Path(tempfile.mkdtemp(prefix="nqk-"))
+    nodes: list[Broker] = []
+    try:
+        nodes = _nodes(folder, jars, count, heap=256)
+        for node in nodes:
+            node.launch()
+        for node in nodes:
+            node.wait()
+        yield nodes
+    finally:
+        for node in nodes:
+            node.kill()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def _apache(folder: Path, jars: Path) -> Broker:
-    port, controller = free_port(), free_port()
-    settings = {
+    return _nodes(folder, jars, 1, heap=384)[0]
+
+
+def _nodes(folder: Path, jars: Path, count: int, heap: int) -> list[Broker]:
+    """Nodes of one cluster, each broker and controller, not started yet. ``heap``: megabytes each."""
+    ports = [(free_port(), free_port()) for _ in range(count)]
+    voters = ",".join(f"{n}@127.0.0.1:{controller}" for n, (_, controller) in enumerate(ports, 1))
+    cluster = _cluster_id()
+    nodes: list[Broker] = []
+    for number, (port, controller) in enumerate(ports, 1):
+        own = folder / f"node-{number}"
+        own.mkdir()
+        settings = {
+            **_settings(count),
+            "node.id": str(number),
+            "controller.quorum.voters": voters,
+            "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}",
+            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
+            "log.dirs": str(own / "data"),
+        }
+        (own / "server.properties").write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+        (own / "log4j2.yaml").write_text(_LOGGING)
+        java = ["java", f"-Xmx{heap}m", "-Xms128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{jars}/*"]
+        java += [f"-Dlog4j2.configurationFile={own / 'log4j2.yaml'}"]
+        _format([*java, "kafka.tools.StorageTool", "format", "--cluster-id", cluster], own)
+        command = [*java, "kafka.Kafka", str(own / "server.properties")]
+        nodes.append(Broker("Apache Kafka", f"127.0.0.1:{port}", command, own))
+    return nodes
+
+
+def _format(command: list[str], own: Path) -> None:
+    given = ["--config", str(own / "server.properties")]
+    made = subprocess.run([*command, *given], capture_output=True, text=True, timeout=60, check=False)
+    if made.returncode != 0:
+        raise RuntimeError(f"the broker's folder could not be made: {made.stdout[-1000:]}{made.stderr[-1000:]}")
+
+
+def _settings(nodes: int) -> dict[str, str]:
+    """What every node is told. The broker's own topics have a copy on each node, and one may be away."""
+    return {
         "process.roles": "broker,controller",
-        "node.id": "1",
-        "controller.quorum.voters": f"1@127.0.0.1:{controller}",
         "controller.listener.names": "CONTROLLER",
-        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}",
-        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
         "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-        "log.dirs": str(folder / "data"),
         "auto.create.topics.enable": "false",
-        "offsets.topic.replication.factor": "1",
+        "offsets.topic.replication.factor": str(nodes),
         "offsets.topic.num.partitions": "4",
-        "transaction.state.log.replication.factor": "1",
-        "transaction.state.log.min.isr": "1",
+        "transaction.state.log.replication.factor": str(nodes),
+        "transaction.state.log.min.isr": str(max(1, nodes - 1)),
         "transaction.state.log.num.partitions": "2",
+        "min.insync.replicas": str(max(1, nodes - 1)),
         "group.initial.rebalance.delay.ms": "0",
         "group.min.session.timeout.ms": "1000",
         "broker.session.timeout.ms": "2000",  # a killed broker is let in again soon
@@ -182,22 +249,6 @@ def _apache(folder: Path, jars: Path) -> Broker:
         "num.io.threads": "4",
         "log.cleaner.dedupe.buffer.size": "2097152",
     }
-    (folder / "server.properties").write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
-    (folder / "log4j2.yaml").write_text(_LOGGING)
-    java = ["java", "-Xmx384m", "-Xms128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{jars}/*"]
-    java += [f"-Dlog4j2.configurationFile={folder / 'log4j2.yaml'}"]
-    given = ["--config", str(folder / "server.properties")]
-    made = subprocess.run(
-        [*java, "kafka.tools.StorageTool", "format", "--cluster-id", _cluster_id(), *given],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    if made.returncode != 0:
-        raise RuntimeError(f"the broker's folder could not be made: {made.stdout[-1000:]}{made.stderr[-1000:]}")
-    command = [*java, "kafka.Kafka", str(folder / "server.properties")]
-    return Broker("Apache Kafka", f"127.0.0.1:{port}", command, folder)
 
 
 def _cluster_id() -> str:

@@ -1,6 +1,7 @@
 """A reader that writes down every message it takes in, so that a test can see each effect once and in order."""
 
-from consumers.kit import Message, Reader
+from consumers.following import Message
+from consumers.kit import Reader
 from infra.kafka import Cluster, KafkaProducer
 from infra.reader_store import ReaderStore, Taking
 from infra.topics import Topic, Topics

@@ -3,6 +3,7 @@
 python -m tests.consumers.processes relay BOOTSTRAP PREFIX APPLICATION OWNER FOLDER
 python -m tests.consumers.processes effects BOOTSTRAP PREFIX ADDRESS
 python -m tests.consumers.processes site BOOTSTRAP PREFIX ADDRESS
+python -m tests.consumers.processes models BOOTSTRAP PREFIX ADDRESS
 """
 
 import logging
@@ -16,11 +17,13 @@ from pathlib import Path
 from threading import Event
 
 from consumers.directory_site import site_reader
+from consumers.read_models import ReadModelsFollower
 from consumers.relay import Relay
 from infra.database import connect
 from infra.kafka import Cluster
 from infra.reader_store import ReaderStore
 from infra.settings import Settings
+from infra.streamed import StreamedModels
 from infra.topics import Topics
 from infra.wiring import assemble
 from tests.consumers.effects import a_reader
@@ -48,10 +51,16 @@ def _site(cluster: Cluster, topics: Topics, stop: Event, given: list[str]) -> No
     store.close()
 
 
+def _models(cluster: Cluster, topics: Topics, stop: Event, given: list[str]) -> None:
+    with connect(given[0], None) as database:
+        ReadModelsFollower(StreamedModels(database), cluster, topics, session_ms=6000, records=100).run(stop)
+
+
 ROLES: dict[str, Callable[[Cluster, Topics, Event, list[str]], None]] = {
     "relay": _relay,
     "effects": _effects,
     "site": _site,
+    "models": _models,
 }
 
 

@@ -19,7 +19,7 @@ PARTITIONS = 3
 def create_topics(cluster: Cluster, topics: Topics, desk: Desk) -> None:
     """All topics of a ledger as it is now."""
     codes = [a.affiliate_id for a in desk.service.ledger.shelf().affiliates()]
-    wanted = [*topics.standing(), *(topic for code in codes for topic in topics.for_affiliate(code))]
+    wanted = [*topics.standing(), *topics.own(), *(topic for code in codes for topic in topics.for_affiliate(code))]
     cluster.create(wanted, PARTITIONS, 1)
 
 

@@ -5,44 +5,25 @@ import json
 import random
 import time
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
-from uuid import uuid4
 
 import pytest
 
-from api.demo.cast import STAR
-from api.demo.journey import journey
 from consumers.directory_site import Copy
 from infra.kafka import Cluster
 from infra.reader_store import ReaderStore
 from infra.topics import Topics
 from tests.api.conftest import Desk
 from tests.consumers import effects
+from tests.consumers.load import Load
 from tests.consumers.processes import Crew
 from tests.consumers.relays import read_all, until
 from tests.kafka_broker import Broker
 
 SHORT, LONG = 20.0, 600.0
 RECOVERY = 180.0
-
-
-@dataclass
-class Load:
-    """Somebody who writes while all this goes on."""
-
-    desk: Desk
-    programs: int = 0
-
-    def run(self, stop: Event) -> None:
-        """Register programs and change them, a few a second."""
-        while not stop.is_set():
-            self.programs += 1
-            name = f"Program of Load {self.programs}"
-            way = journey(self.desk.door, replace(STAR, name=name, connector_ref=f"LD-{self.programs}")).listed()
-            way.by("administrator", "AmendProfile", city=f"Harbor {uuid4().hex[:6]}")
-            stop.wait(0.2)
 
 
 @dataclass

@@ -8,7 +8,8 @@ from threading import Event, Thread
 import psycopg
 import pytest
 
-from consumers.kit import BEHIND, NO_POSITION, REASON, Message, Reader
+from consumers.following import NO_POSITION, REASON, Message
+from consumers.kit import BEHIND, Reader
 from infra.kafka import Cluster
 from infra.reader_store import ReaderStore, Taking
 from infra.topics import Topics

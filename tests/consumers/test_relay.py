@@ -1,8 +1,9 @@
 """The relay on a real broker: everything once it is recorded, in order, each to those it is for."""
 
 import json
+import re
 from dataclasses import replace
-from threading import Event
+from threading import Event, Thread
 
 import pytest
 
@@ -71,6 +72,25 @@ def test_the_position_is_kept_with_the_ledger_and_a_second_run_repeats_nothing(
     again = relay_all(desk, cluster, ready)
     assert again.relay.told.messages <= 3 * 2  # markers alone
     assert len(read_all(cluster, ready.ledger)) == desk.head
+
+
+def test_the_measurements_say_how_far_it_is_behind(desk: Desk, cluster: Cluster, ready: Topics) -> None:
+    assert "nqms_relay_lag_events{" not in desk.client().get("/metrics").text
+    relay_all(desk, cluster, ready)
+    named = f'{{cluster="{cluster.identity()[0]}/{ready.prefix}"}}'
+    told = desk.client().get("/metrics").text
+    assert f"nqms_relay_position{named} {float(desk.head)}" in told
+    assert f"nqms_relay_lag_events{named} 0.0" in told
+    assert f"nqms_relay_lag_seconds{named} 0.0" in told
+    before = desk.head
+    journey(desk.door, replace(STAR, name="Late Lantern Mentors", connector_ref="MC-30009")).listed()
+    with desk.service.database.pool.connection() as connection:
+        connection.execute("UPDATE read.relayed SET position = 2")  # recorded long ago by the story's clock
+    told = desk.client().get("/metrics").text
+    assert f"nqms_relay_lag_events{named} {float(desk.head - 2)}" in told
+    (seconds,) = re.findall(rf"nqms_relay_lag_seconds{re.escape(named)} (\S+)", told)
+    assert float(seconds) > 0
+    assert desk.head > before
 
 
 def test_what_is_recorded_while_it_runs_is_handed_on_at_once(desk: Desk, cluster: Cluster, ready: Topics) -> None:
@@ -208,3 +228,23 @@ def test_topics_with_other_settings_are_refused_by_name(desk: Desk, cluster: Clu
         f"{topics.ledger.name}: message.timestamp.type is CreateTime, it has to be LogAppendTime",
     }
     assert cluster.found([topics.partners.name]) == {}
+
+
+def test_topics_that_somebody_else_makes_at_the_same_moment_are_there_all_the_same(
+    cluster: Cluster, topics: Topics
+) -> None:
+    failed: list[BaseException] = []
+
+    def make() -> None:
+        try:
+            cluster.create(topics.standing(), 3, 1)
+        except BaseException as error:  # noqa: BLE001  told to the test's own thread
+            failed.append(error)
+
+    threads = [Thread(target=make) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert failed == []
+    assert cluster.check(topics.standing()).keys() == {topic.name for topic in topics.standing()}

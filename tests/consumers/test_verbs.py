@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -133,3 +134,34 @@ def test_the_directory_site_is_a_program_of_its_own(
     assert "0 keys wait" in nqms(listening, "kafka", "dead-letters")
     with connect(reader_database, None) as database, database.pool.connection() as connection:
         assert connection.execute("SELECT count(*) FROM reading.partners").fetchone() == (0,)
+
+
+def test_two_processes_make_the_read_models_and_say_how_far_they_are(
+    environment: dict[str, str], reader_database: str, topics: Topics
+) -> None:
+    nqms(environment, "kafka", "init", "--partitions", "2")
+    reader = {**environment, "NQMS_READER_URL": reader_database}
+    ports = [free_port(), free_port()]
+    told = [["kafka", "read-models", "--metrics", f"127.0.0.1:{port}"] for port in ports]
+    running = [started(environment, "relay"), *(started(reader, *words) for words in told)]
+
+    def reached(port: int) -> float:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answered:
+                text = answered.read().decode()
+        except OSError:
+            return -1
+        (said,) = re.findall(r'nqms_reader_position\{reader="read-models"\} (\S+)', text)
+        assert 'nqms_reader_parked{reader="read-models"} 0.0' in text
+        return float(said)
+
+    try:
+        head = json.loads(nqms(environment, "kafka", "status", "--format", "json"))["head"]
+        until(lambda: [reached(port) for port in ports] == [head, head], within=120)
+    finally:
+        assert [ended(process) for process in running] == [0, 0, 0]
+    assert "0 events wait still" in nqms(reader, "kafka", "read-models", "--retry")
+    assert "is not host:port" in nqms(reader, "kafka", "read-models", "--metrics", "here", code=2)
+    other = {**reader, "NQMS_KAFKA_PREFIX": f"{topics.prefix}x"}
+    nqms({**environment, "NQMS_KAFKA_PREFIX": f"{topics.prefix}x"}, "kafka", "init")
+    assert "name a new database in NQMS_READER_URL" in nqms(other, "kafka", "read-models", code=1)

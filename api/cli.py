@@ -19,6 +19,7 @@ from api import (
     cli_matters,
     cli_reads,
     cli_simulate,
+    cli_webhooks,
 )
 from api.cli_progress import rebuilding
 from api.cli_session import (
@@ -53,6 +54,7 @@ app.add_typer(cli_diff.verbs)
 app.add_typer(cli_log.verbs)
 app.add_typer(cli_kafka.verbs)
 app.add_typer(cli_directory.verbs)
+app.add_typer(cli_webhooks.verbs)
 Demonstration = Annotated[
     bool, typer.Option("--demo", help="With the demonstration's programs, and a choice of who to be.")
 ]

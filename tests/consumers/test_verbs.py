@@ -132,4 +132,4 @@ def test_the_directory_site_is_a_program_of_its_own(
         assert ended(site) == 0
     assert "0 keys wait" in nqms(listening, "kafka", "dead-letters")
     with connect(reader_database, None) as database, database.pool.connection() as connection:
-        assert connection.execute("SELECT count(*) FROM reading.partners").fetchone() == (0,)
+        assert connection.execute("SELECT count(*) FROM reading.directory").fetchone() == (0,)

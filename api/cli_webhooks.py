@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from api.cli_session import OPERATOR, Format, Formatted, Wrong, say, say_json, session, until_stopped
+from api.problems import Problem
 from api.subscribing import subscribe, subscribers
 from infra.wiring import Service
 
@@ -43,9 +44,12 @@ def add(
 ) -> None:
     """Registers an address; prints the secret that its messages are signed with, this once."""
     with session() as service:
-        made, secret = subscribe(
-            service, url, affiliate, by=OPERATOR, types=types or [], complaints=complaints, after=after
-        )
+        try:
+            made, secret = subscribe(
+                service, url, affiliate, by=OPERATOR, types=types or [], complaints=complaints, after=after
+            )
+        except Problem as error:
+            raise Wrong(error.detail) from None
         say(f"{made.id} gets what comes after position {made.position}")
         say(f"secret {secret}")
         say("Keep it: it is not shown again.")

@@ -123,7 +123,7 @@ async def _follow(request: Request, after: int, scope: Scope | None) -> AsyncIte
         if scope is None or outgoing is None:
             steps = await run_in_threadpool(_page, service, after, _SSE_BATCH, None)
         else:
-            steps = await run_in_threadpool(_told_of, service, outgoing, after, _SSE_BATCH, scope)
+            steps = await run_in_threadpool(told_of, service, outgoing, after, _SSE_BATCH, scope)
         for step in steps:
             yield lines(step)
             after = step.position

@@ -122,10 +122,18 @@ class Poster:
             target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
             connection.request("POST", target, body, {**headers, "Connection": "close"})
             answer = connection.getresponse()
-            return None if 200 <= answer.status < 300 else f"it answered {answer.status}"
+            taken = 200 <= answer.status < 300
+        except (OSError, http.client.HTTPException):
+            if cut.is_alive():
+                raise
+            raise TimeoutError from None
         finally:
+            in_time = cut.is_alive()
             cut.cancel()
             connection.close()
+        if not in_time:  # what was answered was cut off
+            raise TimeoutError
+        return None if taken else f"it answered {answer.status}"
 
     def _opened(self, host: str, port: int) -> socket.socket:
         """A connection to one of the addresses of a host, all of which were looked at first."""

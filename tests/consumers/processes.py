@@ -3,6 +3,7 @@
 python -m tests.consumers.processes relay BOOTSTRAP PREFIX APPLICATION OWNER FOLDER
 python -m tests.consumers.processes effects BOOTSTRAP PREFIX ADDRESS
 python -m tests.consumers.processes site BOOTSTRAP PREFIX ADDRESS
+python -m tests.consumers.processes webhooks - - APPLICATION OWNER FOLDER
 """
 
 import logging
@@ -17,6 +18,7 @@ from threading import Event
 
 from consumers.directory_site import site_reader
 from consumers.relay import Relay
+from consumers.webhooks import Pace, Posting
 from infra.database import connect
 from infra.kafka import Cluster
 from infra.reader_store import ReaderStore
@@ -33,6 +35,13 @@ def _relay(cluster: Cluster, topics: Topics, stop: Event, given: list[str]) -> N
     with connect(app, owner) as database:
         service = assemble(Settings(data_dir=Path(folder)), database)
         Relay(service, cluster, topics, batch=100).run(stop)
+
+
+def _webhooks(cluster: Cluster, topics: Topics, stop: Event, given: list[str]) -> None:
+    app, owner, folder = given
+    with connect(app, owner) as database:
+        service = assemble(Settings(data_dir=Path(folder), webhook_networks="127.0.0.0/8"), database)
+        Posting(service, pace=Pace(tries=1000, first=0.05, longest=0.2)).run(stop)
 
 
 def _effects(cluster: Cluster, topics: Topics, stop: Event, given: list[str]) -> None:
@@ -52,6 +61,7 @@ ROLES: dict[str, Callable[[Cluster, Topics, Event, list[str]], None]] = {
     "relay": _relay,
     "effects": _effects,
     "site": _site,
+    "webhooks": _webhooks,
 }
 
 

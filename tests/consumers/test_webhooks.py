@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from infra.topics import Topics
 from infra.webhooks import Letter, Overtaken
 from infra.wiring import Service
 from tests.api.conftest import Desk
+from tests.consumers.processes import Crew
 from tests.consumers.receiver import FAST, Letterbox, hooks_of, letterbox, posting
 from tests.consumers.relays import until
 from tests.consumers.test_docs_example import block_after
@@ -189,6 +191,30 @@ def test_of_several_processes_one_posts(desk: Desk) -> None:
             with turn(desk.service.database, TURN) as third:
                 assert third is None
         assert plain(box) == told_to(desk.service)
+
+
+def test_processes_that_are_killed_lose_nothing_and_repeat_under_the_same_id(desk: Desk, tmp_path: Path) -> None:
+    database, hooks, chance = desk.service.database, hooks_of(desk.service), random.Random(5)
+    with letterbox() as box:
+        hook, _ = hooks.add(box.address, "il", by="p_operator", after=0)
+        wanted = told_to(desk.service)
+        box.answer = lambda event: 204 if chance.random() < 0.7 else 500
+        given = ["webhooks", "-", "-", database.app_dsn, database.owner_dsn or "", str(desk.service.settings.data_dir)]
+        crew = Crew(tmp_path / "crew.log", [given, given])
+        crew.start()
+        try:
+            for n in range(1, 6):
+                until(lambda n=n: len(box.taken) >= n * len(wanted) // 6, within=120)
+                crew.kill_one(chance)
+            until(lambda: hooks.one(hook.id).position == desk.head, within=120)
+        finally:
+            codes = crew.stop()
+        assert codes == [0, 0], crew.log.read_text()[-2000:]
+    first: dict[str, dict[str, Any]] = {}
+    for event, name in zip(plain(box), box.ids(), strict=True):
+        assert first.setdefault(name, event) == event, "an id is that of one message for ever"
+    assert list(first.values()) == wanted
+    assert len(box.taken) <= len(wanted) + crew.kills
 
 
 def test_only_some_types_and_public_rows_where_they_are_asked_for(desk: Desk) -> None:

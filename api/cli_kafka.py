@@ -167,7 +167,9 @@ def _say_proof(proof: "Proof") -> None:
     known = proof.published
     what = f"the directory of {known.day} as known at position {known.size}"
     if proof.same:
-        say(f"yes: the copy, whole up to {proof.position}, shows the {known.entries} programs of {what}, root {known.root}")
+        say(
+            f"yes: the copy, whole up to {proof.position}, shows the {known.entries} programs of {what}, root {known.root}"
+        )
     for fault in proof.faults:
         say(f"no, not {what}: {fault}")
 

@@ -33,13 +33,15 @@ def add(
         str | None, typer.Option(help="Whose events; without it the public rows of all programs.")
     ] = None,
     types: Annotated[
-        list[str] | None, typer.Option("--type", metavar="TYPE", help="Only this type, as in TierGranted.v1; again for more.")
+        list[str] | None,
+        typer.Option("--type", metavar="TYPE", help="Only this type, as in TierGranted.v1; again for more."),
     ] = None,
     complaints: Annotated[
         bool, typer.Option("--complaints", help="Also complaints about its programs: for its administrators alone.")
     ] = False,
     after: Annotated[
-        int | None, typer.Option(min=0, metavar="POSITION", help="What came after this; 0 is everything. Else from now on.")
+        int | None,
+        typer.Option(min=0, metavar="POSITION", help="What came after this; 0 is everything. Else from now on."),
     ] = None,
 ) -> None:
     """Registers an address; prints the secret that its messages are signed with, this once."""

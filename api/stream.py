@@ -138,9 +138,7 @@ async def _follow(request: Request, after: int, scope: Scope | None) -> AsyncIte
 
 def lines(step: Step) -> bytes:
     """A step in the stream. The id comes with the last of what is told, so that whoever is cut off before gets it again."""
-    found = [
-        b"event: %s\ndata: %s\n\n" % (one.type.encode(), msgspec.json.encode(one.json())) for one in step.told
-    ]
+    found = [b"event: %s\ndata: %s\n\n" % (one.type.encode(), msgspec.json.encode(one.json())) for one in step.told]
     last = found.pop() if found else b"\n"
     return b"".join([*found, b"id: %d\n" % step.position, last])
 

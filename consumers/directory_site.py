@@ -30,7 +30,7 @@ from infra.topics import Topics
 from projections import directory
 from projections.directory import folded
 from projections.language import Question
-from projections.public import PublicRow, instant, next_change_at, shown_on
+from projections.public import PublicRow, instant, shown_on
 from projections.snapshot import SHOWN, digest, entries_of_copy
 
 NAME = "directory-site"

@@ -65,7 +65,9 @@ def public() -> Scope:
     return Scope(frozenset({_TOPICS.partners.name}))
 
 
-def of_affiliate(code: str, *, complaints: bool = False, rows: bool = False, types: frozenset[str] = frozenset()) -> Scope:
+def of_affiliate(
+    code: str, *, complaints: bool = False, rows: bool = False, types: frozenset[str] = frozenset()
+) -> Scope:
     """What an affiliate may know: its events and those of its programs, and what is published for all; complaints about
     its programs for its administrators; the public rows where they are asked for."""
     names = {_TOPICS.of_affiliate(code).name, _TOPICS.published.name}

@@ -6,7 +6,7 @@ from, so whoever works on a subscriber that another has taken over moves nothing
 
 import base64
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from infra.database import Database
@@ -63,6 +63,10 @@ class Webhook:
         return {"id": self.id, **at}
 
 
+_NAMES = [one.name for one in fields(Webhook)]
+"""In the order of the columns."""
+
+
 @dataclass(frozen=True)
 class Letter:
     """A message that was not taken: the ``part``-th (from 0) of those at a position. ``again``: it is to be tried again."""
@@ -72,7 +76,7 @@ class Letter:
     key: str
     type: str
     reason: str
-    again: bool = field(default=False)
+    again: bool = False
 
 
 class Webhooks:
@@ -84,7 +88,14 @@ class Webhooks:
     # --- who there is ---------------------------------------------------------------------------------------------
 
     def add(
-        self, url: str, affiliate: str | None, *, by: str, after: int, types: Sequence[str] = (), complaints: bool = False
+        self,
+        url: str,
+        affiliate: str | None,
+        *,
+        by: str,
+        after: int,
+        types: Sequence[str] = (),
+        complaints: bool = False,
     ) -> tuple[Webhook, str]:
         """A new subscriber, and its secret as it is shown this once. It gets what comes after a position."""
         hook_id = new_id("wh_")
@@ -107,7 +118,8 @@ class Webhooks:
     def _found(self, hook_id: str | None) -> list[Webhook]:
         with self._database.pool.connection() as connection:
             rows: list[Any] = connection.execute(_EVERY, {"id": hook_id}).fetchall()
-        return [Webhook(*row[:4], tuple(row[4]), *row[5:]) for row in rows]
+        told = (dict(zip(_NAMES, row, strict=True)) for row in rows)
+        return [Webhook(**{**one, "types": tuple(one["types"])}) for one in told]
 
     def remove(self, hook_id: str) -> None:
         """Post nothing to it any more; its secret and what it did not take go with it. LookupError."""
@@ -120,7 +132,9 @@ class Webhooks:
         """The 32 bytes that sign what is posted to it. KeyringError where the keyring lacks them."""
         key = self._keyring.get(hook_id)
         if key is None:
-            raise KeyringError(f"the keyring lacks the secret of {hook_id}: restore it, or remove the webhook and add it anew")
+            raise KeyringError(
+                f"the keyring lacks the secret of {hook_id}: restore it, or remove the webhook and add it anew"
+            )
         return key
 
     # --- how far it is --------------------------------------------------------------------------------------------

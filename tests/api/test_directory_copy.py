@@ -57,7 +57,11 @@ def words_of(later: Later) -> dict[str, list[str]]:
         "scheme": [*sorted(one.code for one in shelf.schemes()), "nothing"],
         "tier": [*sorted(held), "expert"],
         "status": list(get_args(StatusName)),
-        "place": [*sorted({row["place"][name] for row in page for name in ("city", "jurisdiction")}), "us-mn", "Nowhere"],
+        "place": [
+            *sorted({row["place"][name] for row in page for name in ("city", "jurisdiction")}),
+            "us-mn",
+            "Nowhere",
+        ],
         "q": ["e", "M", "mentors", "\u00df"],
         "as_of": [(today + timedelta(days=days)).isoformat() for days in (-700, -1, 0, 365, 1461)],
         "limit": ["1", "2", "200"],

@@ -65,9 +65,10 @@ def pulled(client: Client, by: str, **words: Any) -> tuple[list[dict[str, Any]],
         answer = client.http.get(address, headers=headers, params=words if pages == 0 else None)
         assert answer.status_code == 200, answer.text
         following = answer.headers["link"].partition(";")[0].strip("<>")
-        if following == address or (pages and following.split("&")[0] == address.split("&")[0]):
-            return found + answer.json(), pages
-        found, pages, address = found + answer.json(), pages + 1, following
+        found += answer.json()
+        if following.partition("&")[0] == address.partition("&")[0]:
+            return found, pages
+        pages, address = pages + 1, following
 
 
 @pytest.mark.req("M19")

@@ -40,9 +40,27 @@ def test_public_addresses_and_named_networks_are_posted_to() -> None:
 @pytest.mark.parametrize(
     "url",
     [
-        *("http://hooks.example/in", "ftp://hooks.example/", "hooks.example", "https://", "https:///in", "file:///etc/x"),
-        *("https://me:secret@hooks.example/", "https://hooks.example/#part", "https://hooks.example/a b", "https://h:0/"),
-        *("https://127.0.0.1/", "https://[::1]/", "https://10.0.0.1:8443/in", "http://localhost:8080/", "http://127.0.0.1/"),
+        *(
+            "http://hooks.example/in",
+            "ftp://hooks.example/",
+            "hooks.example",
+            "https://",
+            "https:///in",
+            "file:///etc/x",
+        ),
+        *(
+            "https://me:secret@hooks.example/",
+            "https://hooks.example/#part",
+            "https://hooks.example/a b",
+            "https://h:0/",
+        ),
+        *(
+            "https://127.0.0.1/",
+            "https://[::1]/",
+            "https://10.0.0.1:8443/in",
+            "http://localhost:8080/",
+            "http://127.0.0.1/",
+        ),
         *("https://localhost/", "https://[::ffff:10.0.0.1]/", "https://h:70000/", "https://b\u00fccher.example/"),
         "https://hooks.example/" + "x" * 2000,
     ],
@@ -81,7 +99,9 @@ def test_what_is_answered_is_told_by_its_number_alone() -> None:
     with letterbox() as box:
         poster = Poster(HERE)
         box.answer = lambda event: int(event["headers"]["x-answer"])
-        told = {n: poster.post(f"{box.address}/in", {"x-answer": str(n)}, b"{}") for n in (200, 204, 302, 307, 404, 503)}
+        told = {
+            n: poster.post(f"{box.address}/in", {"x-answer": str(n)}, b"{}") for n in (200, 204, 302, 307, 404, 503)
+        }
         assert told == {200: None, 204: None} | {n: f"it answered {n}" for n in (302, 307, 404, 503)}
         assert len(box.came) == len(told), "no redirect was followed"
 
@@ -128,7 +148,9 @@ def test_nobody_there_and_a_certificate_of_nobody(monkeypatch: pytest.MonkeyPatc
     with closing(socket.create_server(("127.0.0.1", 0))) as listening:
         port = listening.getsockname()[1]
         assert Poster(HERE, whole=0.3).post(f"http://127.0.0.1:{port}/", {}, b"{}") == "it did not answer in time"
-    assert Poster(HERE).post(f"http://127.0.0.1:{port}/", {}, b"{}") == "it could not be reached (ConnectionRefusedError)"
+    assert (
+        Poster(HERE).post(f"http://127.0.0.1:{port}/", {}, b"{}") == "it could not be reached (ConnectionRefusedError)"
+    )
 
     def refuse(*_: Any, **__: Any) -> Any:
         raise ssl.SSLCertVerificationError("self-signed")

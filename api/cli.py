@@ -192,7 +192,8 @@ def project() -> None:
 def clock(
     once: Annotated[bool, typer.Option(help="Make up for everything that is due by now, and stop.")] = False,
 ) -> None:
-    """Records the ends of days and announces what came due, until it is stopped; no answer depends on it."""
+    """Records the ends of days, announces what came due, signs the log and publishes the directory of each day, until it is
+    stopped; no answer depends on it."""
     from consumers.clock import run
     from infra.clock import Clock
 

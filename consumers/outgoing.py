@@ -118,7 +118,7 @@ class Outgoing:
         elif aggregate in EVERYBODYS:
             yield _whole(self._topics.published, fact)
             if stem(fact.type) == _PUBLISHED:
-                yield self._directory(fact)
+                yield from self._directory(fact)
 
     def _of_program(self, fact: StoredFact) -> Iterator[Message]:
         before, after = self.rows.step(fact)
@@ -148,10 +148,15 @@ class Outgoing:
         value = msgspec.json.encode(public_row(row, self._shelf(), fact.position))
         return Message(self._topics.partners, fact.stream, value, headers(_of_row(ROW, fact)))
 
-    def _directory(self, fact: StoredFact) -> Message:
+    def _directory(self, fact: StoredFact) -> Iterator[Message]:
         """By what the directory of a day is known, for every copy to hold itself against."""
-        value = msgspec.json.encode(msgspec.json.decode(fact.state, type=Directory))
-        return Message(self._topics.partners, fact.stream, value, headers(_of_row(DIRECTORY, fact)))
+        try:
+            known = msgspec.json.decode(fact.state, type=Directory)
+        except msgspec.DecodeError as error:
+            self.rows.unreadable.append(f"{event_id(fact)}: {type(error).__name__}: {error}")
+            return
+        value = msgspec.json.encode(known)
+        yield Message(self._topics.partners, fact.stream, value, headers(_of_row(DIRECTORY, fact)))
 
 
 def _of_row(type_: str, fact: StoredFact) -> dict[str, str]:

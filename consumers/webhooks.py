@@ -94,7 +94,7 @@ class Postman:
         while not self.stop.is_set():
             try:
                 self._follow()
-            except (Stopped, Overtaken):
+            except (Stopped, Overtaken, LookupError):  # LookupError: the subscriber is gone
                 return
             except (*OUTAGES, LOST, KeyringError) as error:
                 _log.warning("%s stands still: %s", self._hook.id, error)
@@ -103,10 +103,7 @@ class Postman:
             self.stop.wait(self._pace.pause(1))
 
     def _follow(self) -> None:
-        try:
-            self._hook = self._hooks.one(self._hook.id)
-        except LookupError:
-            raise Overtaken(self._hook.id) from None
+        self._hook = self._hooks.one(self._hook.id)
         outgoing, position = teller(self._service.ledger), self._hook.position
         while not self.stop.is_set():
             self._look()
@@ -119,6 +116,8 @@ class Postman:
                 position = fact.position
             if position > self._hook.position:
                 self._hook = self._hooks.moved(self._hook, position)
+            while outgoing.rows.unreadable:
+                _log.error("%s: %s", self._hook.id, outgoing.rows.unreadable.pop())
             if not facts:
                 self.news.wait(LOOK)
                 self.news.clear()
@@ -147,8 +146,15 @@ class Postman:
             _log.warning("%s took no %s (%d of %d): %s", self._hook.id, told.type, tries, self._pace.tries, wrong)
 
     def _pause(self) -> None:
-        """Until the next try is due. Stopped if it never comes."""
-        if self.stop.wait(self._hook.wait if self._hook.attempts else 0):
+        """Until the next try is due, which somebody may make sooner. Stopped if it never comes."""
+        while self._hook.attempts and self._hook.wait > 0:
+            if self.stop.wait(min(self._hook.wait, LOOK)):
+                raise Stopped
+            now = self._hooks.one(self._hook.id)
+            if now.place != self._hook.place:
+                raise Overtaken(self._hook.id)
+            self._hook = now
+        if self.stop.is_set():
             raise Stopped
 
     def _posted(self, told: Told) -> str | None:

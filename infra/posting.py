@@ -84,11 +84,20 @@ def _is_loopback(host: str) -> bool:
 
 
 class Poster:
-    """Posts messages. ``private``: networks that are no public ones and may be posted to. Any thread may call it."""
+    """Posts messages. ``private``: networks that are no public ones and may be posted to; ``connect`` and ``whole``: seconds
+    for a connection and for the rest; ``tls``: whose certificates are good, else those that the machine trusts. Any thread
+    may call it."""
 
-    def __init__(self, private: Iterable[Network] = (), *, connect: float = 5.0, whole: float = 20.0) -> None:
+    def __init__(
+        self,
+        private: Iterable[Network] = (),
+        *,
+        connect: float = 5.0,
+        whole: float = 20.0,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self._private, self._connect, self._whole = tuple(private), connect, whole
-        self._tls = ssl.create_default_context()
+        self._tls = tls or ssl.create_default_context()
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> str | None:
         """Post once; None when it was taken (any 2xx), else what was wrong, in words of ours alone."""

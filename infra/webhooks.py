@@ -172,9 +172,11 @@ class Webhooks:
         return [Letter(*row) for row in rows]
 
     def redrive(self, hook_id: str) -> int:
-        """Have everything tried again that it did not take; how many messages. LookupError."""
+        """Have everything tried again that it did not take, and what waits for its next try at once; how many messages were
+        kept. LookupError."""
         self.one(hook_id)
-        with self._database.pool.connection() as connection:
+        with self._database.pool.connection() as connection, connection.transaction():
+            connection.execute("UPDATE read.webhooks SET due_at = clock_timestamp() WHERE id = %s", (hook_id,))
             query = "UPDATE read.webhook_letters SET again = true WHERE webhook = %s"
             return connection.execute(query, (hook_id,)).rowcount
 

@@ -12,7 +12,12 @@ from infra.snapshots import NotPublished
 from tests.api.conftest import Desk
 from tests.consumers.relays import until
 
-LOOPS = ("service.projector.run", "service.log.run", "service.snapshots.run", "Clock(service.ledger, service.reading).run")
+LOOPS = (
+    "service.projector.run",
+    "service.log.run",
+    "service.snapshots.run",
+    "Clock(service.ledger, service.reading).run",
+)
 
 
 @pytest.mark.parametrize("loop", LOOPS)

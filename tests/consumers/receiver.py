@@ -1,6 +1,7 @@
 """A little web server that takes webhooks, or does not, as a test wants it."""
 
 import json
+import ssl
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -44,8 +45,8 @@ class Letterbox:
 
 
 @contextmanager
-def letterbox() -> Generator[Letterbox]:
-    """One, on a free port of this machine."""
+def letterbox(tls: ssl.SSLContext | None = None) -> Generator[Letterbox]:
+    """One, on a free port of this machine; behind TLS where a context is given."""
     box = Letterbox()
 
     class Door(BaseHTTPRequestHandler):
@@ -61,8 +62,15 @@ def letterbox() -> Generator[Letterbox]:
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
             """Nothing is printed."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Door)
+    class Quiet(ThreadingHTTPServer):
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            """Whoever hangs up in the midst is no matter for the test's output."""
+
+    server = Quiet(("127.0.0.1", 0), Door)
     box.address = f"http://127.0.0.1:{server.server_address[1]}"
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+        box.address = f"https://localhost:{server.server_address[1]}"
     thread = Thread(target=server.serve_forever)
     thread.start()
     try:

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import signal
 import socket
 import subprocess
 import sys
@@ -167,6 +168,19 @@ def test_pauses_grow_up_to_a_bound_and_a_restart_goes_on_with_the_same_count(des
     assert hooks.one(hook.id).attempts == 1
 
 
+def test_what_waits_for_its_next_try_is_posted_at_once_when_somebody_says_so(desk: Desk) -> None:
+    hooks = hooks_of(desk.service)
+    with letterbox() as box:
+        box.answer = lambda event: 503
+        hook, _ = hooks.add(box.address, "il", by="p_operator", after=desk.head)
+        with posting(desk.service, Pace(tries=3, first=3600)):
+            listed(desk, "Slow Water Mentors", 30107)
+            until(lambda: hooks.one(hook.id).attempts == 1)
+            box.answer = lambda event: 204
+            assert hooks.redrive(hook.id) == 0
+            until(lambda: hooks.one(hook.id).position == desk.head, within=30)
+
+
 def test_whoever_was_overtaken_moves_nothing(desk: Desk) -> None:
     hooks = hooks_of(desk.service)
     before, _ = hooks.add("https://one.example/", "il", by="p_operator", after=5)
@@ -209,7 +223,8 @@ def test_processes_that_are_killed_lose_nothing_and_repeat_under_the_same_id(des
             until(lambda: hooks.one(hook.id).position == desk.head, within=120)
         finally:
             codes = crew.stop()
-        assert codes == [0, 0], crew.log.read_text()[-2000:]
+        # One that was started a moment ago may be told to stop before it listens for that.
+        assert set(codes) <= {0, -signal.SIGTERM}, crew.log.read_text()[-2000:]
     first: dict[str, dict[str, Any]] = {}
     for event, name in zip(plain(box), box.ids(), strict=True):
         assert first.setdefault(name, event) == event, "an id is that of one message for ever"

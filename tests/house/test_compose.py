@@ -100,7 +100,7 @@ def test_every_process_of_ours_comes_back_but_those_that_run_once() -> None:
 
 def test_what_is_always_started_waits_for_nothing_behind_a_profile() -> None:
     for name, service in SERVICES.items():
-        wanted = {on for on in service.get("depends_on", {})}
+        wanted = set(service.get("depends_on", {}))
         assert wanted <= SERVICES.keys()
         assert wanted <= started(set(service.get("profiles", ()))), name
 

@@ -6,10 +6,16 @@ import threading
 import time
 from collections.abc import Generator
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from infra.posting import AddressRefused, Poster, allowed, checked_url, networks
 from tests.consumers.receiver import HERE, letterbox
@@ -114,6 +120,37 @@ def test_proxies_of_the_environment_are_not_asked(monkeypatch: pytest.MonkeyPatc
         assert len(box.came) == 1
 
 
+@pytest.fixture(scope="module")
+def certified(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """A server's side and a client's side of a certificate that nobody else trusts, for the name localhost."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "here")])
+    now = datetime.now(UTC)
+    made = x509.CertificateBuilder(
+        name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1)
+    )
+    made = made.add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+    made = made.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    file = tmp_path_factory.mktemp("tls") / "both.pem"
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file.write_bytes(private + made.sign(key, SHA256()).public_bytes(Encoding.PEM))
+    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    serving.load_cert_chain(file)
+    return serving, ssl.create_default_context(cafile=str(file))
+
+
+def test_a_secured_address_is_posted_to_if_its_certificate_is_good_for_its_name(
+    certified: tuple[ssl.SSLContext, ssl.SSLContext],
+) -> None:
+    serving, trusting = certified
+    with letterbox(serving) as box:
+        assert Poster(HERE, tls=trusting).post(f"{box.address}/in", {"x-a": "b"}, b'{"n": 1}') is None
+        assert [(one["n"], one["headers"]["x-a"]) for one in box.came] == [(1, "b")]
+        assert Poster(HERE).post(box.address, {}, b"{}") == "its certificate is not good"
+        other_name = box.address.replace("localhost", "127.0.0.1")
+        assert Poster(HERE, tls=trusting).post(other_name, {}, b"{}") == "its certificate is not good"
+        assert len(box.came) == 1
+
+
 @pytest.fixture
 def dripping() -> Generator[int]:
     """A server that sends a byte now and then, and never an end; its port."""
@@ -144,18 +181,9 @@ def test_somebody_who_never_ends_is_cut_off(dripping: int) -> None:
     assert time.monotonic() - begun < 10
 
 
-def test_nobody_there_and_a_certificate_of_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_there_is_said() -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as listening:
         port = listening.getsockname()[1]
         assert Poster(HERE, whole=0.3).post(f"http://127.0.0.1:{port}/", {}, b"{}") == "it did not answer in time"
-    assert (
-        Poster(HERE).post(f"http://127.0.0.1:{port}/", {}, b"{}") == "it could not be reached (ConnectionRefusedError)"
-    )
-
-    def refuse(*_: Any, **__: Any) -> Any:
-        raise ssl.SSLCertVerificationError("self-signed")
-
-    with letterbox() as box:
-        monkeypatch.setattr(ssl.SSLContext, "wrap_socket", refuse)
-        said = Poster(HERE).post(box.address.replace("http:", "https:"), {}, b"{}")
-        assert (said, box.came) == ("its certificate is not good", [])
+    said = Poster(HERE).post(f"http://127.0.0.1:{port}/", {}, b"{}")
+    assert said == "it could not be reached (ConnectionRefusedError)"

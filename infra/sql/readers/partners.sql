@@ -47,8 +47,8 @@ CREATE TABLE IF NOT EXISTS reading.directory_spans (
 );
 CREATE INDEX IF NOT EXISTS directory_spans_held ON reading.directory_spans (generation, affiliate, scheme)
     WHERE to_position IS NULL;
-CREATE INDEX IF NOT EXISTS directory_spans_until ON reading.directory_spans (generation, until) WHERE to_position IS NULL;
-CREATE INDEX IF NOT EXISTS directory_spans_since ON reading.directory_spans (generation, since) WHERE to_position IS NULL;
+CREATE INDEX IF NOT EXISTS directory_spans_until ON reading.directory_spans (generation, zone, until) WHERE to_position IS NULL;
+CREATE INDEX IF NOT EXISTS directory_spans_since ON reading.directory_spans (generation, zone, since) WHERE to_position IS NULL;
 CREATE INDEX IF NOT EXISTS directory_spans_ended ON reading.directory_spans (to_position) WHERE to_position IS NOT NULL;
 
 -- Up to which position each part of the topic is whole, and how many parts there are.

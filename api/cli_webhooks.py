@@ -10,6 +10,7 @@ import typer
 from api.cli_session import OPERATOR, Format, Formatted, Wrong, say, say_json, session, until_stopped
 from api.problems import Problem
 from api.subscribing import subscribe, subscribers
+from infra.webhooks import UnknownWebhook
 from infra.wiring import Service
 
 verbs = typer.Typer()
@@ -22,8 +23,8 @@ Id = Annotated[str, typer.Argument(metavar="WEBHOOK", help="The webhook's id, wh
 def _known() -> Generator[None]:
     try:
         yield
-    except LookupError as error:
-        raise Wrong(str(error.args[0])) from None
+    except UnknownWebhook as error:
+        raise Wrong(str(error)) from None
 
 
 @webhook.command()

@@ -11,7 +11,7 @@ from api.identity import Asking, Visitor
 from api.problems import Problem, responses
 from api.subscribing import subscribe, subscribers
 from domain.language import Role
-from infra.webhooks import Webhook
+from infra.webhooks import UnknownWebhook, Webhook
 from infra.wiring import Service
 
 routes = APIRouter(tags=["stream"])
@@ -44,7 +44,7 @@ def _mine(service: Service, asking: Visitor, hook_id: str) -> Webhook:
     person = asking.acting
     try:
         hook = subscribers(service).one(hook_id)
-    except LookupError:
+    except UnknownWebhook:
         hook = None
     if hook is None or not _may(service, asking, hook.affiliate):
         raise Problem("NOT_FOUND", f"There is no webhook {hook_id} that {person} sees to.")

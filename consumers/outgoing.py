@@ -136,7 +136,11 @@ class Outgoing:
         received = self._complaints.get(fact.stream)
         if received is None:
             first = self._facts.read_stream(fact.stream, 0, 1)[0]
-            event = decode(first.type, first.state)
+            try:
+                event = decode(first.type, first.state)
+            except Exception as error:  # noqa: BLE001  whatever is wrong with a stored fact, the others go on
+                self.rows.unreadable.append(f"{event_id(first)}: {type(error).__name__}: {error}")
+                return
             if not isinstance(event, ComplaintReceived):
                 return
             received = self._complaints[fact.stream] = event

@@ -26,7 +26,7 @@ from infra.keyring import KeyringError
 from infra.outage import OUTAGES
 from infra.posting import Poster
 from infra.relaying import LOST, Hints, turn
-from infra.webhooks import Letter, Overtaken, Webhook, Webhooks
+from infra.webhooks import Letter, Overtaken, UnknownWebhook, Webhook, Webhooks
 from infra.wiring import Service
 
 TURN = "webhooks"
@@ -94,7 +94,7 @@ class Postman:
         while not self.stop.is_set():
             try:
                 self._follow()
-            except (Stopped, Overtaken, LookupError):  # LookupError: the subscriber is gone
+            except (Stopped, Overtaken, UnknownWebhook):
                 return
             except (*OUTAGES, LOST, KeyringError) as error:
                 _log.warning("%s stands still: %s", self._hook.id, error)
@@ -183,10 +183,10 @@ class Postman:
 
     def _again(self, letter: Letter) -> bool:
         (fact,) = self._service.ledger.recorder.read(letter.position - 1, 1)
-        told = self._scope.of(teller(self._service.ledger), fact)[letter.part]
+        told = self._scope.of(teller(self._service.ledger), fact)
         if self.stop.is_set():
             raise Stopped
-        wrong = self._posted(told)
+        wrong = self._posted(told[letter.part]) if letter.part < len(told) else "this version makes no such message"
         if wrong is None:
             self._hooks.taken(self._hook.id, letter)
             return True

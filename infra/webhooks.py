@@ -39,6 +39,13 @@ class Overtaken(Exception):
     """The subscriber is not where it was thought to be: another works on it, or it is gone."""
 
 
+class UnknownWebhook(LookupError):
+    """There is none of that id, or no more."""
+
+    def __init__(self, hook_id: str) -> None:
+        super().__init__(f"there is no webhook {hook_id}")
+
+
 @dataclass(frozen=True)
 class Webhook:
     """A subscriber. Of the messages after ``position`` the first ``done`` were taken; ``wait``: seconds until the next try."""
@@ -109,10 +116,10 @@ class Webhooks:
         return self._found(None)
 
     def one(self, hook_id: str) -> Webhook:
-        """One of them. LookupError where there is none."""
+        """One of them. UnknownWebhook where there is none."""
         found = self._found(hook_id)
         if not found:
-            raise LookupError(f"there is no webhook {hook_id}")
+            raise UnknownWebhook(hook_id)
         return found[0]
 
     def _found(self, hook_id: str | None) -> list[Webhook]:
@@ -122,7 +129,7 @@ class Webhooks:
         return [Webhook(**{**one, "types": tuple(one["types"])}) for one in told]
 
     def remove(self, hook_id: str) -> None:
-        """Post nothing to it any more; its secret and what it did not take go with it. LookupError."""
+        """Post nothing to it any more; its secret and what it did not take go with it. UnknownWebhook."""
         self.one(hook_id)
         with self._database.pool.connection() as connection:
             connection.execute("DELETE FROM read.webhooks WHERE id = %s", (hook_id,))
@@ -173,7 +180,7 @@ class Webhooks:
 
     def redrive(self, hook_id: str) -> int:
         """Have everything tried again that it did not take, and what waits for its next try at once; how many messages were
-        kept. LookupError."""
+        kept. UnknownWebhook."""
         self.one(hook_id)
         with self._database.pool.connection() as connection, connection.transaction():
             connection.execute("UPDATE read.webhooks SET due_at = clock_timestamp() WHERE id = %s", (hook_id,))

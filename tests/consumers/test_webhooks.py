@@ -18,7 +18,8 @@ from api.demo.cast import LAKE, STAR
 from api.demo.journey import journey
 from api.problems import Problem
 from api.subscribing import MOST, subscribe
-from consumers.outgoing import ROW, Outgoing
+from consumers import outgoing
+from consumers.outgoing import DIRECTORY, ROW, Outgoing
 from consumers.scope import of_affiliate, public, teller
 from consumers.webhooks import BEHIND, TURN, Pace, Posting
 from infra.cloud_events import ONE, json_event, of_headers
@@ -26,7 +27,7 @@ from infra.keyring import KeyringError
 from infra.relaying import turn
 from infra.settings import Settings
 from infra.topics import Topics
-from infra.webhooks import Letter, Overtaken
+from infra.webhooks import Letter, Overtaken, UnknownWebhook
 from infra.wiring import Service
 from tests.api.conftest import Desk
 from tests.consumers.processes import Crew
@@ -38,9 +39,9 @@ from tests.kafka_broker import free_port
 
 def told_to(service: Service, **words: Any) -> list[dict[str, Any]]:
     """What an affiliate is to get of the whole ledger, made from it anew."""
-    scope, outgoing = of_affiliate("il", **words), teller(service.ledger)
+    scope, telling = of_affiliate("il", **words), teller(service.ledger)
     facts = service.ledger.recorder.read(0, 100_000)
-    return [{**one.attributes, "data": json.loads(one.data)} for fact in facts for one in scope.of(outgoing, fact)]
+    return [{**one.attributes, "data": json.loads(one.data)} for fact in facts for one in scope.of(telling, fact)]
 
 
 def plain(box: Letterbox) -> list[dict[str, Any]]:
@@ -85,8 +86,8 @@ def test_a_scope_is_what_the_topics_of_the_same_name_hold(desk: Desk) -> None:
     about = {"about": "program", "program_id": way.program_id, "affiliate": "mn", "concern": "conduct"}
     assert desk.client().post("/complaints", {**about, "narrative": "They never came."}).status_code == 201
     service, topics = desk.service, Topics("other")
-    outgoing = Outgoing(topics, service.ledger.recorder, service.ledger.shelf)
-    sent = [m for fact in service.ledger.recorder.read(0, 100_000) for m in outgoing.messages(fact)]
+    telling = Outgoing(topics, service.ledger.recorder, service.ledger.shelf)
+    sent = [m for fact in service.ledger.recorder.read(0, 100_000) for m in telling.messages(fact)]
 
     def held(*names: str) -> list[tuple[dict[str, str], bytes]]:
         found = [m for m in sent if m.topic.name in names]
@@ -181,6 +182,36 @@ def test_what_waits_for_its_next_try_is_posted_at_once_when_somebody_says_so(des
             until(lambda: hooks.one(hook.id).position == desk.head, within=30)
 
 
+def test_a_fact_that_cannot_be_read_is_told_and_the_others_go_on(
+    desk: Desk, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    about = {
+        "about": "program",
+        "program_id": desk.journeys["star"].program_id,
+        "affiliate": "il",
+        "concern": "conduct",
+    }
+    assert desk.client().post("/complaints", {**about, "narrative": "They never came."}).status_code == 201
+    desk.service.snapshots.publish()
+    whole = told_to(desk.service, complaints=True, rows=True)
+
+    def unreadable(type_: str, state: bytes) -> Any:
+        raise ValueError(f"{type_} is not what it was")
+
+    monkeypatch.setattr(outgoing, "decode", unreadable)
+    monkeypatch.setattr(outgoing, "Directory", int)
+    with letterbox() as box:
+        hook, _ = hooks_of(desk.service).add(box.address, "il", by="p_operator", after=0, complaints=True)
+        with posting(desk.service):
+            until(lambda: hooks_of(desk.service).one(hook.id).position == desk.head)
+    left_out = {ROW, DIRECTORY}
+    assert plain(box) == [
+        one for one in whole if one["type"] not in left_out and not one["subject"].startswith("complaint:")
+    ]
+    assert "ComplaintReceived.v1 is not what it was" in caplog.text
+    assert [one for one in caplog.messages if one.startswith(f"{hook.id}: calendar:UTC:")]
+
+
 def test_whoever_was_overtaken_moves_nothing(desk: Desk) -> None:
     hooks = hooks_of(desk.service)
     before, _ = hooks.add("https://one.example/", "il", by="p_operator", after=5)
@@ -261,7 +292,7 @@ def test_one_that_is_removed_gets_nothing_more_and_its_secret_is_gone(desk: Desk
     assert hooks.every() == []
     with pytest.raises(KeyringError):
         hooks.secret(hook.id)
-    with pytest.raises(LookupError):
+    with pytest.raises(UnknownWebhook):
         hooks.remove(hook.id)
 
 

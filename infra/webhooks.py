@@ -70,8 +70,10 @@ class Webhook:
         return {"id": self.id, **at}
 
 
-_NAMES = [one.name for one in fields(Webhook)]
-"""In the order of the columns."""
+def _hook(row: Sequence[Any]) -> Webhook:
+    told: dict[str, Any] = dict(zip((one.name for one in fields(Webhook)), row, strict=True))
+    told["types"] = tuple(told["types"])
+    return Webhook(**told)
 
 
 @dataclass(frozen=True)
@@ -125,8 +127,7 @@ class Webhooks:
     def _found(self, hook_id: str | None) -> list[Webhook]:
         with self._database.pool.connection() as connection:
             rows: list[Any] = connection.execute(_EVERY, {"id": hook_id}).fetchall()
-        told = (dict(zip(_NAMES, row, strict=True)) for row in rows)
-        return [Webhook(**{**one, "types": tuple(one["types"])}) for one in told]
+        return [_hook(row) for row in rows]
 
     def remove(self, hook_id: str) -> None:
         """Post nothing to it any more; its secret and what it did not take go with it. UnknownWebhook."""

@@ -30,6 +30,7 @@ from api import (
     people,
     queries,
     stream,
+    webhooks,
     worklist,
 )
 from api.kept import App, AtTheDoor, KeptAnswers, Receive, Scope, Send
@@ -40,7 +41,7 @@ VERSION = "0.1.0"
 API = "/api/v1"
 ROOMS = (
     *(documents, people, catalogue, queries, bundles, worklist, appeals, entitlements, interests, complaints),
-    *(partners, partner_proof, notices, field, funders, stream),
+    *(partners, partner_proof, notices, field, funders, stream, webhooks),
 )
 """The modules with routes of their own, in the order in which they are described."""
 DESCRIPTION = """The system of record behind quality marks for youth mentoring programs: who holds which tier today, on

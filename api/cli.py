@@ -21,6 +21,7 @@ from api import (
     cli_matters,
     cli_reads,
     cli_simulate,
+    cli_webhooks,
 )
 from api.cli_progress import rebuilding
 from api.cli_session import (
@@ -57,6 +58,7 @@ cli_log.log.add_typer(cli_keys.verbs)
 app.add_typer(cli_backup.verbs)
 app.add_typer(cli_kafka.verbs)
 app.add_typer(cli_directory.verbs)
+app.add_typer(cli_webhooks.verbs)
 Demonstration = Annotated[
     bool, typer.Option("--demo", help="With the demonstration's programs, and a choice of who to be.")
 ]
@@ -194,7 +196,8 @@ def project() -> None:
 def clock(
     once: Annotated[bool, typer.Option(help="Make up for everything that is due by now, and stop.")] = False,
 ) -> None:
-    """Records the ends of days and announces what came due, until it is stopped; no answer depends on it."""
+    """Records the ends of days, announces what came due, signs the log and publishes the directory of each day, until it is
+    stopped; no answer depends on it."""
     from consumers.clock import run
     from infra.clock import Clock
 

@@ -3,10 +3,12 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from msgspec import to_builtins
 
 from api.cli_session import (
     Format,
@@ -24,6 +26,9 @@ from infra.kafka import BrokerAway, Cluster, TopicsDiffer, TopicsMissing
 from infra.settings import Settings, host_and_port
 from infra.topics import Topic, Topics
 from infra.wiring import Service
+
+if TYPE_CHECKING:
+    from consumers.directory_site import Proof
 
 verbs = typer.Typer()
 kafka = typer.Typer(help="Topics on the broker, and what became of them.", no_args_is_help=True)
@@ -152,6 +157,50 @@ def read_models(
             stop(f"nqms: {error}", 1)
         finally:
             models.database.close()
+
+
+@kafka.command("check-site")
+def check_site(
+    day: Annotated[
+        datetime | None,
+        typer.Option("--day", metavar="DAY", formats=["%Y-%m-%d"], help="Of which day; else the last one published."),
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option("--file", metavar="FILE", help="The published file (/log/directory/DAY), to name what differs."),
+    ] = None,
+    form: Formatted = Format.TEXT,
+) -> None:
+    """Says whether the copy shows what the register published: yes, or no with every reason (exit code 1)."""
+    from consumers.directory_site import Copy, FileDiffers, NothingPublished
+    from infra.reader_store import open_store
+
+    with plain_errors():
+        content = file.read_bytes() if file else None
+        store = open_store(settings())
+        try:
+            store.prepare("partners")
+            proof = Copy(store).proved(day.date() if day else None, content)
+        except (FileDiffers, NothingPublished) as error:
+            stop(f"nqms: {error}", 1)
+        finally:
+            store.close()
+    if form is Format.JSON:
+        say_json({"same": proof.same, **asdict(proof), "published": to_builtins(proof.published)})
+    else:
+        _say_proof(proof)
+    raise typer.Exit(0 if proof.same else 1)
+
+
+def _say_proof(proof: "Proof") -> None:
+    known = proof.published
+    what = f"the directory of {known.day} as known at position {known.size}"
+    if proof.same:
+        say(
+            f"yes: the copy, whole up to {proof.position}, shows the {known.entries} programs of {what}, root {known.root}"
+        )
+    for fault in proof.faults:
+        say(f"no, not {what}: {fault}")
 
 
 @kafka.command()

@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from api.subscribing import subscribers
 from infra.relaying import lags
 from infra.wiring import Service
 
@@ -54,6 +55,21 @@ class Gauges(Collector):
             lacking.add_metric([cluster], lag.events)
             behind.add_metric([cluster], lag.seconds)
         yield from (told, lacking, behind)
+        yield from self._webhooks()
+
+    def _webhooks(self) -> Iterator[GaugeMetricFamily]:
+        """How far behind each subscriber is that events are posted to, and what it did not take."""
+        head = self.service.ledger.recorder.head()[0]
+        behind = GaugeMetricFamily("nqms_webhook_lag_events", "Events not posted yet.", labels=["webhook"])
+        letters = GaugeMetricFamily("nqms_webhook_dead_letters", "Messages not taken.", labels=["webhook"])
+        failed = GaugeMetricFamily(
+            "nqms_webhook_attempts", "Tries of the next message that failed so far.", labels=["webhook"]
+        )
+        for hook in subscribers(self.service).every():
+            behind.add_metric([hook.id], max(0, head - hook.position))
+            letters.add_metric([hook.id], hook.letters)
+            failed.add_metric([hook.id], hook.attempts)
+        yield from (behind, letters, failed)
 
 
 def install(app: FastAPI, service: Service) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from consumers.following import REASON
-from consumers.outgoing import MARKER, ROW, Marker
+from consumers.outgoing import DIRECTORY, MARKER, ROW, Directory, Marker
 from domain import EVENTS
 from infra.cloud_events import CONTENT_TYPE
 from infra.topics import Topic, Topics
@@ -83,7 +83,7 @@ def event_schemas() -> Schemas:
 @cache
 def row_schemas() -> Schemas:
     """The schemas of what is in the partners' topic."""
-    return {ROW: _schema(PublicRow), MARKER: _schema(Marker)}
+    return {ROW: _schema(PublicRow), MARKER: _schema(Marker), DIRECTORY: _schema(Directory)}
 
 
 def _headers(always: Mapping[str, str], sometimes: Mapping[str, str]) -> dict[str, Any]:

@@ -4,13 +4,14 @@
 * An affiliate's topic has its own facts and those of its programs; what is drafted comes without its content.
 * Complaints about an affiliate's programs have a topic of their own; those about the affiliate are in the ledger's alone.
 * Policies, instruments and days that ended are for everybody with a topic.
-* The partners' topic has the public row of every program that is or was listed, whenever it changed.
+* The partners' topic has the public row of every program that is or was listed, whenever it changed, and by what the
+  directory of each day is known.
 """
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 import msgspec
@@ -18,6 +19,7 @@ import msgspec
 from domain.assessment import ItemNarrativeRecorded, ItemRated, ItemRatingCleared
 from domain.complaint import ComplaintReceived
 from domain.language import Shelf
+from domain.snapshot import DirectoryPublished
 from infra.cloud_events import CONTENT_TYPE, SOURCE, attributes, event_id, headers
 from infra.mapper import decode, recorded
 from infra.records import StoredFact, instant
@@ -34,6 +36,8 @@ EVERYBODYS = ("policy", "instrument", "calendar", "ledger")
 ROW = "nqms.partner.v1"
 MARKER = "nqms.position.v1"
 REACHED = "nqms.reached.v1"
+DIRECTORY = "nqms.directory.v1"
+_PUBLISHED = stem(DirectoryPublished.published_name())
 _KEPT_ROWS = 20_000
 
 
@@ -61,6 +65,8 @@ class Rows:
     """The directory's row of each program, carried along with the facts; made from the stream where it is not there."""
 
     facts: Facts
+    kept: int = _KEPT_ROWS
+    """How many rows are kept at hand."""
     unreadable: list[str] = field(default_factory=list[str])
     """Facts that could not be read, with the reason; the row stays what it was."""
     _rows: OrderedDict[str, Partner | None] = field(default_factory=OrderedDict[str, "Partner | None"])
@@ -72,7 +78,7 @@ class Rows:
         after = self._fold(before, fact)
         self._rows[stream] = after
         self._rows.move_to_end(stream)
-        if len(self._rows) > _KEPT_ROWS:
+        if len(self._rows) > self.kept:
             self._rows.popitem(last=False)
         return before, after
 
@@ -95,9 +101,9 @@ class Rows:
 class Outgoing:
     """Turns facts, in the ledger's order, into messages. Begin with a new one wherever reading begins anew."""
 
-    def __init__(self, topics: Topics, facts: Facts, shelf: Callable[[], Shelf]) -> None:
+    def __init__(self, topics: Topics, facts: Facts, shelf: Callable[[], Shelf], kept: int = _KEPT_ROWS) -> None:
         self._topics, self._facts, self._shelf = topics, facts, shelf
-        self.rows = Rows(facts)
+        self.rows = Rows(facts, kept)
         self._complaints: dict[str, ComplaintReceived] = {}
 
     def messages(self, fact: StoredFact) -> Iterator[Message]:
@@ -112,6 +118,8 @@ class Outgoing:
             yield _whole(self._topics.of_affiliate(subject_of(fact.stream)), fact)
         elif aggregate in EVERYBODYS:
             yield _whole(self._topics.published, fact)
+            if stem(fact.type) == _PUBLISHED:
+                yield from self._directory(fact)
 
     def _of_program(self, fact: StoredFact) -> Iterator[Message]:
         before, after = self.rows.step(fact)
@@ -129,7 +137,11 @@ class Outgoing:
         received = self._complaints.get(fact.stream)
         if received is None:
             first = self._facts.read_stream(fact.stream, 0, 1)[0]
-            event = decode(first.type, first.state)
+            try:
+                event = decode(first.type, first.state)
+            except Exception as error:  # noqa: BLE001  whatever is wrong with a stored fact, the others go on
+                self.rows.unreadable.append(f"{event_id(first)}: {type(error).__name__}: {error}")
+                return
             if not isinstance(event, ComplaintReceived):
                 return
             received = self._complaints[fact.stream] = event
@@ -138,20 +150,45 @@ class Outgoing:
 
     def row(self, row: Partner, fact: StoredFact) -> Message:
         """The public row of a program as of a fact."""
-        told = {
-            "specversion": "1.0",
-            "id": event_id(fact),
-            "source": SOURCE,
-            "type": ROW,
-            "subject": fact.stream,
-            "time": instant(fact.recorded_at),
-            "datacontenttype": CONTENT_TYPE,
-            "dataschema": f"/schemas/{ROW}.json",
-            "position": str(fact.position),
-            "streamversion": str(fact.version),
-        }
         value = msgspec.json.encode(public_row(row, self._shelf(), fact.position))
-        return Message(self._topics.partners, fact.stream, value, headers(told))
+        return Message(self._topics.partners, fact.stream, value, headers(_of_row(ROW, fact)))
+
+    def _directory(self, fact: StoredFact) -> Iterator[Message]:
+        """By what the directory of a day is known, for every copy to hold itself against."""
+        try:
+            known = msgspec.json.decode(fact.state, type=Directory)
+        except msgspec.DecodeError as error:
+            self.rows.unreadable.append(f"{event_id(fact)}: {type(error).__name__}: {error}")
+            return
+        value = msgspec.json.encode(known)
+        yield Message(self._topics.partners, fact.stream, value, headers(_of_row(DIRECTORY, fact)))
+
+
+def _of_row(type_: str, fact: StoredFact) -> dict[str, str]:
+    """The attributes of what is public because of a fact."""
+    return {
+        "specversion": "1.0",
+        "id": event_id(fact),
+        "source": SOURCE,
+        "type": type_,
+        "subject": fact.stream,
+        "time": instant(fact.recorded_at),
+        "datacontenttype": CONTENT_TYPE,
+        "dataschema": f"/schemas/{type_}.json",
+        "position": str(fact.position),
+        "streamversion": str(fact.version),
+    }
+
+
+class Directory(msgspec.Struct, frozen=True, kw_only=True):
+    """By what the directory of a day, as known up to a position (``size``), is known: how many entries, the root over them
+    (RFC 6962), and the digest of the whole file, both in hexadecimal."""
+
+    day: date
+    size: int
+    entries: int
+    root: str
+    sha256: str
 
 
 class Marker(msgspec.Struct, frozen=True, kw_only=True):

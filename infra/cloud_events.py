@@ -15,6 +15,7 @@ from infra.records import StoredFact, instant
 SOURCE = "nqms"
 CONTENT_TYPE = "application/json"
 BATCH = "application/cloudevents-batch+json"
+ONE = "application/cloudevents+json"
 _OPTIONAL = {
     "occurredon": "occurred_on",
     "onbehalfof": "on_behalf_of",

@@ -9,7 +9,7 @@ import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
@@ -86,6 +86,14 @@ class PartnerFilter:
 _EVERYONE = PartnerFilter()
 
 
+class Ask(Protocol):
+    """Asks one question; its rows."""
+
+    def __call__(self, question: Question, /, **words: Any) -> list[Any]:
+        """``words``: what the question is asked with, by name."""
+        ...
+
+
 class Asking:
     """Asks the read models of a database. Any thread may."""
 
@@ -122,22 +130,10 @@ class Reading(Asking):
 
         ``as_of`` None: today in each tier's zone; a day: also programs closed or merged since that held a tier on it. CursorInvalid for a cursor that is none of this question's.
         """
-        asked = {
-            name for name, value in (*chosen.words.items(), ("as_of", as_of), ("after", cursor)) if value is not None
-        }
-        question = directory.page(frozenset(asked), then=as_known is not None, ranked=chosen.ranked)
-        c1, c2, c3, c4 = opened_cursor(cursor, tuple[str, int, str, str]) if cursor else (None,) * 4
-        day = {"now": now, "as_of": as_of, "known": as_known}
-        place = {"c1": c1, "c2": c2, "c3": c3, "c4": c4, "limit": limit + 1}
-        lines = self._ask(question, **chosen.words, **day, **place)
-        rows = tuple(directory.model.load(line[0]) for line in lines[:limit])
-        more = closed_cursor(lines[limit - 1][1:]) if len(lines) > limit else None
-        return Partners(rows, more, next_change_at=None if as_of else self._next_change(chosen, day))
-
-    def _next_change(self, chosen: PartnerFilter, day: dict[str, Any]) -> datetime | None:
-        question = directory.NEXT_CHANGE if day["known"] is None else directory.NEXT_CHANGE_THEN
-        words = {name: chosen.words[name] for name in ("affiliate", "scheme")}
-        return min((midnight(*line) for line in self._ask(question, **words, **day)), default=None)
+        bodies, more, change = page_of(
+            self._ask, chosen, now=now, as_of=as_of, as_known=as_known, cursor=cursor, limit=limit
+        )
+        return Partners(tuple(directory.model.load(body) for body in bodies), more, next_change_at=change)
 
     def partners_by_ids(self, program_ids: Sequence[str], *, as_known: int | None = None) -> list[Partner]:
         """The programs of those ids that are or were listed, in the order asked for; ids not found are left out."""
@@ -253,6 +249,36 @@ class Reading(Asking):
     def decided(self, scheme: str, through: int) -> list[Decided]:
         """What was found in every cycle of a scheme that was decided up to the end of a year."""
         return [decided_from(line) for line in self._ask(DECIDED, scheme=scheme, through=through)]
+
+
+def page_of(
+    ask: Ask,
+    chosen: PartnerFilter,
+    *,
+    now: datetime,
+    as_of: date | None = None,
+    as_known: int | None = None,
+    cursor: str | None = None,
+    limit: int = 50,
+) -> tuple[list[Any], str | None, datetime | None]:
+    """The bodies of a page of partners, the cursor of the next one, and when a status in the listing changes next, asked of
+    the register or of a copy of it. CursorInvalid for a cursor that is none of this question's."""
+    words = (*chosen.words.items(), ("as_of", as_of), ("after", cursor))
+    asked = frozenset(name for name, value in words if value is not None)
+    question = directory.page(asked, then=as_known is not None, ranked=chosen.ranked)
+    c1, c2, c3, c4 = opened_cursor(cursor, tuple[str, int, str, str]) if cursor else (None,) * 4
+    day = {"now": now, "as_of": as_of, "known": as_known}
+    place = {"c1": c1, "c2": c2, "c3": c3, "c4": c4, "limit": limit + 1}
+    lines = ask(question, **chosen.words, **day, **place)
+    more = closed_cursor(lines[limit - 1][1:]) if len(lines) > limit else None
+    change = None if as_of else _next_change(ask, chosen, day)
+    return [line[0] for line in lines[:limit]], more, change
+
+
+def _next_change(ask: Ask, chosen: PartnerFilter, day: dict[str, Any]) -> datetime | None:
+    question = directory.NEXT_CHANGE if day["known"] is None else directory.NEXT_CHANGE_THEN
+    words = {name: chosen.words[name] for name in ("affiliate", "scheme")}
+    return min((midnight(*line) for line in ask(question, **words, **day)), default=None)
 
 
 class _Told(NamedTuple):

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from infra.notes import COSIGNATURE, VerifierKey
+from infra.posting import Network, networks
 
 _SECRET_WORDS = ("password", "sslpassword", "oauth_client_secret")
 
@@ -68,6 +69,11 @@ def _witnesses(value: str | None) -> str | None:
     return value
 
 
+def _networks(value: str | None) -> str | None:
+    networks(value)
+    return value
+
+
 _Connection = Annotated[str | None, AfterValidator(_connection)]
 _Brokers = Annotated[str | None, AfterValidator(_addresses)]
 
@@ -104,6 +110,8 @@ class Settings(BaseSettings):
     """Folder of an outside reader: its embedded database, or the archive's files."""
     listen: Annotated[str, AfterValidator(_address)] = "127.0.0.1:8000"
     """Where `nqms serve` listens, host:port."""
+    webhook_networks: Annotated[str | None, AfterValidator(_networks)] = None
+    """Private networks (as in 10.1.0.0/16, comma separated) to which webhooks may be posted. None: public addresses only."""
     test_kafka: _Brokers = None
     """Kafka brokers that the tests may use."""
     library_db_functions: str | None = Field(default=None, validation_alias="POSTGRES_ENABLE_DB_FUNCTIONS")
@@ -123,6 +131,11 @@ class Settings(BaseSettings):
     def witness_keys(self) -> tuple[VerifierKey, ...]:
         """The keys in `witnesses`."""
         return tuple(VerifierKey.parse(one) for one in self.witnesses.split(",")) if self.witnesses else ()
+
+    @property
+    def private_networks(self) -> tuple[Network, ...]:
+        """The networks in `webhook_networks`."""
+        return networks(self.webhook_networks)
 
     def public(self) -> dict[str, Any]:
         """All settings as plain values that may be printed: passwords in addresses are replaced by stars."""

@@ -7,7 +7,7 @@ a crash kept from being written is made again from the ledger, to the same bytes
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date
 from functools import cached_property
@@ -168,13 +168,13 @@ class Snapshots:
         elif there != made.content:
             lines = there.split(b"\n")
             shown = [one.decode(errors="replace") for one in lines[1:] if one]
-            yield from _differing("the published file", made, shown)
+            yield from differing("the published file", made.entries, shown)
             if lines[0] != made.content.split(b"\n")[0]:
                 yield "the published file: its first line is another"
         with self._database.pool.connection() as connection:
             bodies: list[Any] = connection.execute(SHOWN.sql, {"known": e.size}, binary=True).fetchall()
         rows = (directory.model.load(body) for (body,) in bodies)
-        yield from _differing("the read model", made, [one.decode() for one in entries(rows, e.day)])
+        yield from differing("the read model", made.entries, [one.decode() for one in entries(rows, e.day)])
 
     # --- proving --------------------------------------------------------------------------------------------------
 
@@ -219,9 +219,9 @@ def _place(snapshot: Snapshot, program_id: str) -> int:
     raise NotPublished(f"the directory of {snapshot.day} does not show a program {program_id}")
 
 
-def _differing(where: str, made: Snapshot, lines: list[str]) -> Iterator[str]:
-    """What is left out, put in or changed in some lines, by name."""
-    own, other = _by_program([one.decode() for one in made.entries]), _by_program(lines)
+def differing(where: str, made: Iterable[bytes], lines: list[str]) -> Iterator[str]:
+    """What some lines leave out, put in or change, against the entries as they are to be, by name."""
+    own, other = _by_program([one.decode() for one in made]), _by_program(lines)
     for program, line in own.items():
         if program not in other:
             yield f"{where} leaves out {_named(line)}"

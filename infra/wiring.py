@@ -111,15 +111,21 @@ def open_service(settings: Settings, clock: Clock | None = None, *, run_loops: b
         if not run_loops:
             yield service
             return
-        stop = Signal()
         clock_loop = announcing.Clock(service.ledger, service.reading).run
-        loops = (service.projector.run, clock_loop, service.log.run, service.snapshots.run)
-        threads = [Thread(target=loop, args=(stop,), daemon=True) for loop in loops]
-        for thread in threads:
-            thread.start()
-        try:
+        with looping(service.projector.run, clock_loop, service.log.run, service.snapshots.run):
             yield service
-        finally:
-            stop.set()
-            for thread in threads:
-                thread.join(timeout=10)
+
+
+@contextmanager
+def looping(*loops: Callable[[Signal], None]) -> Generator[None]:
+    """Loops, each in a thread of its own, while the block runs."""
+    stop = Signal()
+    threads = [Thread(target=loop, args=(stop,), daemon=True) for loop in loops]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(timeout=10)

@@ -13,6 +13,7 @@ from domain.values import canonical
 from projections.directory import Partner
 from projections.held import Status
 from projections.language import Question
+from projections.public import PublicRow, Scheme, turn_on
 
 FORMAT: Final = "nqms.directory.v1"
 PUBLIC: Final = ("listed", "paused", "merged", "discontinued")
@@ -21,12 +22,21 @@ PUBLIC: Final = ("listed", "paused", "merged", "discontinued")
 
 def entry(row: Partner, day: date) -> bytes:
     """A program's line: who it is, and what it holds on that day in every zone, as the public is told."""
+    return _line(row, [_status(one) for one in row.statuses(lambda zone: day)])
+
+
+def entry_of_copy(row: PublicRow, day: date) -> bytes:
+    """The same line, made from what the public may know of the program."""
+    return _line(row, [_turn(one, day) for one in row.schemes])
+
+
+def _line(row: Partner | PublicRow, statuses: list[dict[str, str]]) -> bytes:
     told: dict[str, Any] = {
         "affiliate": row.affiliate,
         "listing": row.listing,
         "name": row.name,
         "program_id": row.program_id,
-        "statuses": [_status(one) for one in row.statuses(lambda zone: day)],
+        "statuses": statuses,
     }
     if row.successor:
         told["successor"] = row.successor
@@ -34,18 +44,33 @@ def entry(row: Partner, day: date) -> bytes:
 
 
 def _status(one: Status) -> dict[str, str]:
-    told: dict[str, str] = {"scheme": one.scheme, "status": one.status}
-    if span := one.span:
-        told |= {"tier": span.held.code, "label": span.held.label, "since": span.since.isoformat()}
-        if span.through:
-            told["through"] = span.through.isoformat()
-    return told
+    if (span := one.span) is None:
+        return {"scheme": one.scheme, "status": one.status}
+    return _shown(one.scheme, one.status, span.held.code, span.held.label, span.since, span.through)
+
+
+def _turn(scheme: Scheme, day: date) -> dict[str, str]:
+    if (turn := turn_on(scheme, lambda zone: day)) is None:
+        return {"scheme": scheme.scheme, "status": "none"}
+    shows = turn.shows
+    return _shown(scheme.scheme, shows.status, shows.tier, shows.label, shows.since, shows.through)
+
+
+def _shown(scheme: str, status: str, tier: str, label: str, since: date, through: date | None) -> dict[str, str]:
+    told = {"scheme": scheme, "status": status, "tier": tier, "label": label, "since": since.isoformat()}
+    return {**told, "through": through.isoformat()} if through else told
 
 
 def entries(rows: Iterable[Partner | None], day: date) -> tuple[bytes, ...]:
     """The lines of a day, in the order of the programs' ids."""
     shown = sorted((row for row in rows if row and row.listing in PUBLIC), key=lambda row: row.program_id)
     return tuple(entry(row, day) for row in shown)
+
+
+def entries_of_copy(rows: Iterable[PublicRow], day: date) -> tuple[bytes, ...]:
+    """The same lines, made from what the public may know."""
+    shown = sorted((row for row in rows if row.listing in PUBLIC), key=lambda row: row.program_id)
+    return tuple(entry_of_copy(row, day) for row in shown)
 
 
 def written(origin: str, day: date, size: int, root: bytes, lines: tuple[bytes, ...]) -> bytes:

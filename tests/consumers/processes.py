@@ -4,6 +4,7 @@ python -m tests.consumers.processes relay BOOTSTRAP PREFIX APPLICATION OWNER FOL
 python -m tests.consumers.processes effects BOOTSTRAP PREFIX ADDRESS
 python -m tests.consumers.processes site BOOTSTRAP PREFIX ADDRESS
 python -m tests.consumers.processes models BOOTSTRAP PREFIX ADDRESS
+python -m tests.consumers.processes webhooks - - APPLICATION OWNER FOLDER
 """
 
 import logging
@@ -19,6 +20,7 @@ from threading import Event
 from consumers.directory_site import site_reader
 from consumers.read_models import ReadModelsFollower
 from consumers.relay import Relay
+from consumers.webhooks import Pace, Posting
 from infra.database import connect
 from infra.kafka import Cluster
 from infra.reader_store import ReaderStore
@@ -36,6 +38,13 @@ def _relay(cluster: Cluster, topics: Topics, stop: Event, given: list[str]) -> N
     with connect(app, owner) as database:
         service = assemble(Settings(data_dir=Path(folder)), database)
         Relay(service, cluster, topics, batch=100).run(stop)
+
+
+def _webhooks(cluster: Cluster, topics: Topics, stop: Event, given: list[str]) -> None:
+    app, owner, folder = given
+    with connect(app, owner) as database:
+        service = assemble(Settings(data_dir=Path(folder), webhook_networks="127.0.0.0/8"), database)
+        Posting(service, pace=Pace(tries=1000, first=0.05, longest=0.2)).run(stop)
 
 
 def _effects(cluster: Cluster, topics: Topics, stop: Event, given: list[str]) -> None:
@@ -61,6 +70,7 @@ ROLES: dict[str, Callable[[Cluster, Topics, Event, list[str]], None]] = {
     "effects": _effects,
     "site": _site,
     "models": _models,
+    "webhooks": _webhooks,
 }
 
 

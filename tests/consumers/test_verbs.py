@@ -13,12 +13,14 @@ import pytest
 
 from api.demo.doors import LedgerDoor, StoryClock
 from api.demo.world import found
+from consumers.scope import of_affiliate, teller
 from infra.database import connect
 from infra.kafka import Cluster
 from infra.settings import Settings
 from infra.topics import Topic, Topics
 from infra.wiring import open_service
 from tests.api.conftest import START
+from tests.consumers.receiver import letterbox
 from tests.consumers.relays import read_all, until
 from tests.kafka_broker import free_port
 
@@ -133,7 +135,7 @@ def test_the_directory_site_is_a_program_of_its_own(
         assert ended(site) == 0
     assert "0 keys wait" in nqms(listening, "kafka", "dead-letters")
     with connect(reader_database, None) as database, database.pool.connection() as connection:
-        assert connection.execute("SELECT count(*) FROM reading.partners").fetchone() == (0,)
+        assert connection.execute("SELECT count(*) FROM reading.directory").fetchone() == (0,)
 
 
 def test_two_processes_make_the_read_models_and_say_how_far_they_are(
@@ -165,3 +167,21 @@ def test_two_processes_make_the_read_models_and_say_how_far_they_are(
     other = {**reader, "NQMS_KAFKA_PREFIX": f"{topics.prefix}x"}
     nqms({**environment, "NQMS_KAFKA_PREFIX": f"{topics.prefix}x"}, "kafka", "init")
     assert "name a new database in NQMS_READER_URL" in nqms(other, "kafka", "read-models", code=1)
+
+
+def test_what_posts_to_webhooks_is_a_program_of_its_own(environment: dict[str, str]) -> None:
+    alone = {name: value for name, value in environment.items() if "KAFKA" not in name}
+    alone["NQMS_WEBHOOK_NETWORKS"] = "127.0.0.0/8"
+    with open_service(Settings(data_dir=Path(alone["NQMS_DATA_DIR"]))) as service:
+        outgoing, scope = teller(service.ledger), of_affiliate("il")
+        wanted = [fact.position for fact in service.ledger.recorder.read(0, 10_000) if scope.of(outgoing, fact)]
+    with letterbox() as box:
+        nqms(alone, "webhook", "add", box.address, "--affiliate", "il", "--after", "0")
+        posting = started(alone, "webhook", "run")
+        try:
+            until(lambda: len(box.taken) >= len(wanted), within=240)
+        finally:
+            assert ended(posting) == 0
+        assert box.positions() == wanted
+    (told,) = json.loads(nqms(alone, "webhook", "list", "--format", "json"))
+    assert (told["position"] >= wanted[-1], told["letters"], told["trouble"]) == (True, [], None)

@@ -1,14 +1,22 @@
 """docker-compose.yml starts what exists, with as few rights as it needs."""
 
+import inspect
 import os
 import re
 import shutil
 import subprocess
+import tomllib
 from typing import Any
 
 import pytest
 import yaml
+from fastapi.routing import APIRoute
+from typer.core import TyperGroup as Group
+from typer.main import get_command
 
+from api import operations
+from api.cli import app
+from infra import wiring
 from infra.settings import Settings
 from tests.house.tree import ROOT, verbs
 from tests.kafka_broker import VERSION
@@ -67,6 +75,89 @@ def test_every_setting_is_one_that_the_program_reads() -> None:
     known = {f"NQMS_{name.upper()}" for name in Settings.model_fields}
     given = {name for s in OURS.values() for name in s["environment"]}
     assert given - known == set()
+
+
+def test_every_command_is_one_that_the_program_takes_with_all_its_options() -> None:
+    for name, service in OURS.items():
+        command, words = get_command(app), list(service["command"])
+        while isinstance(command, Group):
+            command = command.commands[words.pop(0)]
+        with command.make_context(name, words, resilient_parsing=False) as context:
+            assert context.args == [], f"{name}: {context.args} is left over"
+
+
+def test_every_process_of_ours_comes_back_but_those_that_run_once() -> None:
+    once = {name for name, s in OURS.items() if s["restart"] == "no"}
+    awaited = {
+        on
+        for s in SERVICES.values()
+        for on, how in s.get("depends_on", {}).items()
+        if how["condition"] == "service_completed_successfully"
+    }
+    assert once == awaited == {"migrate", "topics"}
+    assert {s["restart"] for name, s in SERVICES.items() if name not in once} == {"unless-stopped"}
+
+
+def test_what_is_always_started_waits_for_nothing_behind_a_profile() -> None:
+    for name, service in SERVICES.items():
+        wanted = set(service.get("depends_on", {}))
+        assert wanted <= SERVICES.keys()
+        assert wanted <= started(set(service.get("profiles", ()))), name
+
+
+def test_the_checks_of_health_ask_what_is_there() -> None:
+    asked = re.search(r"http://127\.0\.0\.1:(\d+)(/\w+)", " ".join(SERVICES["api"]["healthcheck"]["test"]))
+    assert asked is not None
+    listening = Settings.model_validate({"listen": SERVICES["api"]["environment"]["NQMS_LISTEN"]})
+    ((_, _, inside),) = (port.split(":") for port in SERVICES["api"]["ports"])
+    assert int(asked[1]) == listening.listen_port == int(inside)
+    assert asked[2] in {route.path for route in operations.routes.routes if isinstance(route, APIRoute)}
+    database = SERVICES["postgres"]["environment"]
+    words = SERVICES["postgres"]["healthcheck"]["test"][1]
+    assert f"--username={database['POSTGRES_USER']} --dbname={database['POSTGRES_DB']}" in words
+    listeners = SERVICES["kafka"]["environment"]["KAFKA_LISTENERS"]
+    port = re.search(r"--bootstrap-server 127\.0\.0\.1:(\d+)", SERVICES["kafka"]["healthcheck"]["test"][1])
+    assert port is not None
+    assert f"PLAINTEXT://:{port[1]}" in listeners.split(",")
+    for service in SERVICES.values():
+        if check := service.get("healthcheck"):
+            assert {"test", "interval", "timeout", "retries"} <= check.keys()
+
+
+def test_the_volumes_lie_where_the_programs_write() -> None:
+    for name, service in OURS.items():
+        data = service["environment"]["NQMS_DATA_DIR"]
+        assert volumes(service) == {"data": data, "keys": f"{data}/keys"}, name
+        assert f"-m 0700 {data} {data}/keys" in (ROOT / "Dockerfile").read_text()
+    assert 'Keyring(folder / "keys")' in inspect.getsource(wiring.assemble)
+    assert volumes(SERVICES["postgres"]) == {"database": "/var/lib/postgresql"}
+    logs = SERVICES["kafka"]["environment"]["KAFKA_LOG_DIRS"]
+    assert volumes(SERVICES["kafka"]) == {"broker": logs}
+
+
+def test_the_image_is_of_the_version_that_the_project_says() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert {s["image"] for s in OURS.values()} == {f"nqms:{version}"}
+
+
+def test_no_password_has_a_default_and_no_door_is_open_without_one() -> None:
+    text = re.sub(r"^ *#.*$", "", (ROOT / "docker-compose.yml").read_text(), flags=re.MULTILINE)
+    named = re.findall(r"(?<!\$)\$\{([^}]*)\}", text)
+    assert {one.partition(":?")[0] for one in named} == {"NQMS_OWNER_PASSWORD", "NQMS_APP_PASSWORD"}
+    assert [one for one in named if ":?" not in one] == [], "compose refuses to start without it"
+    secrets = {name for s in SERVICES.values() for name in s.get("environment", {}) if "PASSWORD" in name}
+    values = {s["environment"][name] for s in SERVICES.values() for name in secrets if name in s.get("environment", {})}
+    assert all(value.startswith("${NQMS_") for value in values)
+    database = SERVICES["postgres"]["environment"]
+    assert "POSTGRES_HOST_AUTH_METHOD" not in database
+    assert "--auth-host=scram-sha-256" in database["POSTGRES_INITDB_ARGS"]
+    assert {name for name, s in SERVICES.items() if s.get("ports")} == {"api"}
+
+
+def test_whoever_listens_beyond_its_container_takes_no_development_identity() -> None:
+    served = [s["command"] for s in OURS.values() if s["command"][0] == "serve"]
+    assert served == [["serve", "--no-loops"]], "not --demo, with which anybody may say who they are"
+    assert SERVICES["api"]["ports"][0].startswith("127.0.0.1:")
 
 
 def test_addresses_are_ones_that_the_program_accepts() -> None:

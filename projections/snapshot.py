@@ -5,7 +5,8 @@ published can be held against one that is folded from the ledger anew.
 """
 
 import hashlib
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Iterator
 from datetime import date
 from typing import Any, Final
 
@@ -57,6 +58,46 @@ def written(origin: str, day: date, size: int, root: bytes, lines: tuple[bytes, 
 def digest(content: bytes) -> str:
     """The digest by which a file is known."""
     return hashlib.sha256(content).hexdigest()
+
+
+def head(stream: str, version: int, commitment: bytes, shown: bytes | None) -> bytes:
+    """What is said of a program's own events: how many there are, by what the last is known, and by its digest the line
+    that the directory has of the program, if it has one."""
+    told: dict[str, Any] = {"commitment": commitment.hex(), "stream": stream, "version": version}
+    return canonical(told if shown is None else {**told, "entry": digest(shown)})
+
+
+def differing(where: str, own: Iterable[str], lines: Iterable[str]) -> Iterator[str]:
+    """What is left out of, put into or changed in some lines, against what the ledger gives."""
+    lines = list(lines)
+    mine, other = _by_program(own), _by_program(lines)
+    for program, line in mine.items():
+        if program not in other:
+            yield f"{where} leaves out {_named(line)}"
+        elif other[program] != line:
+            yield f"{where} shows {_named(line)} otherwise"
+    for program, line in other.items():
+        if program not in mine:
+            yield f"{where} puts in {_named(line)}"
+    if len(lines) != len(other) or (mine == other and list(mine) != list(other)):
+        yield f"{where} shows a program twice or in another order"
+
+
+def _by_program(lines: Iterable[str]) -> dict[str, str]:
+    """Lines by the id of their program, or by themselves where they are none."""
+    return {field(line, "program_id") or line: line for line in lines}
+
+
+def _named(line: str) -> str:
+    return f"{field(line, 'name')} ({field(line, 'program_id')})"
+
+
+def field(line: str | bytes, name: str) -> str | None:
+    """What a line says under a name; None where it is no such line."""
+    try:
+        return json.loads(line)[name]
+    except (ValueError, LookupError, TypeError):
+        return None
 
 
 SHOWN = Question(

@@ -131,6 +131,11 @@ class TransparencyLog:
         with self._lock:
             return self.tree(size).inclusion(index)
 
+    def root(self, size: int) -> bytes:
+        """The root over the first so many entries, as the tiles give it. MissingTile."""
+        with self._lock:
+            return self.tree(size).root()
+
     def tree(self, size: int) -> Tree:
         """The tree of that size, over the files. Not for several threads at once."""
         return Tree(size, self.files.read_tile, self._rows)

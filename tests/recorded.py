@@ -8,8 +8,8 @@ from uuid import uuid4
 import msgspec
 
 from domain.language import Event
-from infra.mapper import encode
 from infra.facts import FactRecorder
+from infra.mapper import encode
 from infra.recorder import Actor, Append, NewEvent
 
 FIRST = datetime(2026, 1, 5, 15, tzinfo=UTC)

@@ -134,9 +134,8 @@ def receipt(text: str, log: Key, witnesses: list[Key], quorum: int) -> list[str]
 
 def parts(value: Any) -> list[str]:
     """A value in words, one line for each part of it."""
-    if isinstance(value, dict):
-        named: dict[str, Any] = value
-        return [f"{name} {one}" for name, inner in named.items() for one in parts(inner)]
+    if hasattr(value, "items"):
+        return [f"{name} {one}" for name, inner in value.items() for one in parts(inner)]
     return [json.dumps(value, ensure_ascii=False)]
 
 

@@ -140,6 +140,7 @@ def test_every_event_is_emitted_by_some_rule() -> None:
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "fact" and isinstance(node.args[0], ast.Name)
     }
     made.add("LedgerOpened")  # written when a ledger is created, by no request
+    made |= {EVENTS[name].__name__ for name in UPCASTERS}  # written no more, and raised to a later version on reading
     assert [e.__name__ for e in _all(Event) if not e.__subclasses__() and e.__name__ not in made] == []
 
 

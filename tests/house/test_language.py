@@ -12,9 +12,10 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import msgspec
 import pytest
 
-from domain import ARMS, COMMANDS
+from domain import ARMS, COMMANDS, EVENTS
 from domain.language import Command, Event
 from domain.values import Kind, TextRef, field_types
+from infra.mapper import UPCASTERS
 from tests.house.tree import code, functions, module_name, parsed
 
 WORDS_FOR_NO = {"Need", "Refused", "found", "need", "refusal"}

@@ -13,6 +13,7 @@ from domain.changes import RenameProgram
 from domain.snapshot import DirectoryPublished
 from infra import snapshots
 from infra.database import EmbeddedServer
+from infra.heads import heads_at
 from infra.log_files import LogDiverged
 from infra.merkle import leaf_hash, root_of
 from infra.snapshots import NotPublished, Published, Snapshots
@@ -352,6 +353,30 @@ class TestProofs:
         last = desk.service.ledger.recorder.read_stream(f"program:{lake}")[-1]
         assert json.loads(told["head"])["commitment"] == last.commitment.hex()
         assert client.get(f"/partners/{lake}/proof", day=str(published.event.day)).content == answer.content
+
+    def test_what_proofs_need_is_worked_out_once_for_each_day(
+        self, desk: Desk, published: Published, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked: list[int] = []
+
+        def counted(connection: Any, position: int) -> Any:
+            asked.append(position)
+            return heads_at(connection, position)
+
+        monkeypatch.setattr(snapshots, "heads_at", counted)
+        service, programs = desk.service, [way.program_id for way in desk.journeys.values()]
+        fresh = Snapshots(service.database, service.ledger, service.log)
+        proofs = [fresh.proof(one) for one in programs]
+        assert asked == [published.event.size]
+        with monkeypatch.context() as patched:
+            patched.setattr(fresh, "file", lambda fact: pytest.fail("the file is read again"))
+            assert [fresh.proof(one) for one in programs] == proofs
+        days = [published]
+        for _ in range(snapshots.KEPT):
+            desk.clock.pass_days(1)
+            days.append(fresh.publish())
+            fresh.proof(programs[0])
+        assert list(fresh._kept) == [one.position for one in days[-snapshots.KEPT :]], "the last ones are kept"
 
     def test_there_is_none_before_a_directory_or_of_a_program_that_is_not_shown(self, desk: Desk) -> None:
         client: Client = desk.client()

@@ -8,10 +8,12 @@ from collections.abc import Iterator
 
 import msgspec
 
+from infra.heads import HeadTree
 from infra.mapper import Recorded
-from infra.snapshots import Published, Snapshots
+from infra.snapshots import Published, Snapshot, Snapshots
 from projections import directory
 from projections.language import Folding
+from projections.snapshot import Lines, head, shown
 
 
 class DirectoryCheck:
@@ -22,6 +24,10 @@ class DirectoryCheck:
         self._trouble: list[str] = []
         self._folding = Folding(directory.model)
         self._heads: dict[str, tuple[int, bytes]] = {}
+        self._lines, self._tree = Lines(), HeadTree({})
+        self._shown: dict[str, bytes] = {}
+        self._changed: set[str] = set()
+        """Streams whose heads are not in the tree yet as they are."""
         self._due: list[Published] = []
         self.count = 0
         try:
@@ -36,29 +42,42 @@ class DirectoryCheck:
         if not self._due:  # what comes after the last directory is in none
             return
         if one.stream.startswith("program:"):
-            self._heads[one.stream] = one.version, commitment
             self._folding.see(one)
-        self._reached(one.position)
+        self._came(one.stream, one.version, one.position, commitment)
 
     def unreadable(self, stream: str, version: int, position: int, commitment: bytes) -> None:
         """The next event, which cannot be read."""
-        if self._due and stream.startswith("program:"):
-            self._heads[stream] = version, commitment
-        self._reached(position)
+        if self._due:
+            self._came(stream, version, position, commitment)
 
-    def _reached(self, position: int) -> None:
+    def _came(self, stream: str, version: int, position: int, commitment: bytes) -> None:
+        if stream.startswith("program:"):
+            self._heads[stream] = version, commitment
+            self._changed.add(stream)
         while self._due and self._due[-1].event.size <= position:
             self.count += 1
             self._trouble += self._against(self._due.pop())
 
     def _against(self, fact: Published) -> Iterator[str]:
         e = fact.event
-        made = self._snapshots.made(e.day, e.size, self._folding, self._heads)
+        made = self._snapshots.made(e.day, e.size, self._folding, {}, self._lines)
         if e.size >= fact.position:
             yield f"the directory of {e.day}, position {fact.position}, says that it was made up to {e.size}"
-        yield from made.unlike(e)
+        yield from made.unlike(e, self._carried(made))
         yield from self._snapshots.misfiled(e, made)
         self._folding.changes.clear()  # what rows were before is not asked for
+
+    def _carried(self, made: Snapshot) -> HeadTree:
+        """The tree over the heads, brought to where they are now: a head changes with its stream, and with its entry."""
+        streams = [f"program:{row.program_id}" for row in shown(self._folding.rows.values())]
+        now = dict(zip(streams, made.entries, strict=True))
+        self._changed.update(stream for stream, line in now.items() if self._shown.get(stream) is not line)
+        self._changed.update(stream for stream in self._shown if stream not in now)
+        for stream in self._changed:
+            self._tree.put(stream, head(stream, *self._heads[stream], now.get(stream)))
+        self._changed.clear()
+        self._shown = now
+        return self._tree
 
     def divergences(self) -> Iterator[str]:
         """Everything that differs; to be asked for once all events were seen."""

@@ -55,7 +55,23 @@ class HeadTree:
         self._places = [place for place, _ in placed]
         self._leaves = [leaf for _, leaf in placed]
         self._known: dict[tuple[int, int], bytes] = {}
-        """What is over the larger branches, by their depth and first head."""
+        """What is over the larger branches, by their depth and the bits that lead to them."""
+
+    def __len__(self) -> int:
+        """How many heads there are."""
+        return len(self._leaves)
+
+    def put(self, stream: str, line: bytes) -> None:
+        """Say something else of a stream's head, or put one in; only what is over it is hashed again."""
+        place, leaf = place_of(stream), leaf_hash(line)
+        index = bisect_left(self._places, place)
+        if index < len(self._places) and self._places[index] == place:
+            self._leaves[index] = leaf
+        else:
+            self._places.insert(index, place)
+            self._leaves.insert(index, leaf)
+        for depth in range(_BITS):
+            self._known.pop((depth, place >> (_BITS - depth)), None)
 
     @property
     def root(self) -> bytes:
@@ -82,12 +98,13 @@ class HeadTree:
     def _over(self, depth: int, low: int, high: int) -> bytes:
         if high - low < 2:
             return self._leaves[low] if low < high else NONE
-        known = self._known.get((depth, low))
+        key = depth, self._places[low] >> (_BITS - depth)
+        known = self._known.get(key)
         if known is None:
             middle = self._middle(depth, low, high)
             known = node_hash(self._over(depth + 1, low, middle), self._over(depth + 1, middle, high))
             if high - low > _FEW:
-                self._known[depth, low] = known
+                self._known[key] = known
         return known
 
     def _middle(self, depth: int, low: int, high: int) -> int:

@@ -33,7 +33,7 @@ from infra.records import LedgerBusy, StoredFact, VersionConflict, envelope
 from infra.transparency import TransparencyLog
 from projections import directory
 from projections.language import Folding, stem
-from projections.snapshot import SHOWN, differing, digest, entries, field, head, written
+from projections.snapshot import SHOWN, Lines, differing, digest, entries, field, head, written
 
 ZONE: Final = "UTC"
 """The directory's days are counted here."""
@@ -100,11 +100,12 @@ class Snapshot:
         heads = {"programs": len(self.heads), "heads": self.tree.root.hex()}
         return {**known, **heads, "root": self.root.hex(), "sha256": digest(self.content)}
 
-    def unlike(self, e: DirectoryPublishedV2) -> Iterator[str]:
-        """In what it differs from one that was recorded."""
+    def unlike(self, e: DirectoryPublishedV2, tree: HeadTree | None = None) -> Iterator[str]:
+        """In what it differs from one that was recorded. ``tree``: the heads, where they were carried along."""
         if digest(self.content) != e.sha256:
             yield f"the ledger gives another directory of {e.day} than the one whose digest was recorded"
-        if e.heads is not None and (self.tree.root.hex(), len(self.heads)) != (e.heads, e.programs):
+        tree = self.tree if tree is None else tree
+        if e.heads is not None and (tree.root.hex(), len(tree)) != (e.heads, e.programs):
             yield (
                 f"the ledger gives other heads of the programs' streams than those recorded with the directory of {e.day}:"
                 f" something was changed, put in or taken out before position {e.size + 1}"
@@ -144,9 +145,12 @@ class Snapshots:
             heads = heads_at(connection, size)
         return self.made(day, size, folding, heads)
 
-    def made(self, day: date, size: int, folding: Folding[directory.Partner], heads: Heads) -> Snapshot:
-        """The directory of a day from rows and heads as they were at a position."""
-        return Snapshot(self._log.origin, day, size, entries(folding.rows.values(), day), dict(heads))
+    def made(
+        self, day: date, size: int, folding: Folding[directory.Partner], heads: Heads, lines: Lines | None = None
+    ) -> Snapshot:
+        """The directory of a day from rows and heads as they were at a position; ``lines``: from the days before."""
+        shown = entries(folding.rows.values(), day, lines or Lines())
+        return Snapshot(self._log.origin, day, size, shown, dict(heads))
 
     # --- publishing -----------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ published can be held against one that is folded from the ledger anew.
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from typing import Any, Final
 
@@ -43,10 +43,34 @@ def _status(one: Status) -> dict[str, str]:
     return told
 
 
-def entries(rows: Iterable[Partner | None], day: date) -> tuple[bytes, ...]:
+def shown(rows: Iterable[Partner | None]) -> list[Partner]:
+    """The programs that the public is shown, in the order of their ids."""
+    return sorted((row for row in rows if row and row.listing in PUBLIC), key=lambda row: row.program_id)
+
+
+def entries(
+    rows: Iterable[Partner | None], day: date, line: Callable[[Partner, date], bytes] = entry
+) -> tuple[bytes, ...]:
     """The lines of a day, in the order of the programs' ids."""
-    shown = sorted((row for row in rows if row and row.listing in PUBLIC), key=lambda row: row.program_id)
-    return tuple(entry(row, day) for row in shown)
+    return tuple(line(row, day) for row in shown(rows))
+
+
+class Lines:
+    """Makes the lines of one day after another: a line again only where the row is another one, or a status began."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[Partner, date, date | None, bytes]] = {}
+        """By program: the row, between which days its line holds (the second one excluded), and the line."""
+
+    def __call__(self, row: Partner, day: date) -> bytes:
+        """The same as ``entry``."""
+        known = self._known.get(row.program_id)
+        if known is not None and known[0] is row and known[1] <= day and (known[2] is None or day < known[2]):
+            return known[3]
+        line = entry(row, day)
+        until = min((span.since for span in row.history() if span.since > day), default=None)
+        self._known[row.program_id] = row, day, until, line
+        return line
 
 
 def written(origin: str, day: date, size: int, root: bytes, lines: tuple[bytes, ...]) -> bytes:
@@ -60,11 +84,11 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def head(stream: str, version: int, commitment: bytes, shown: bytes | None) -> bytes:
+def head(stream: str, version: int, commitment: bytes, line: bytes | None) -> bytes:
     """What is said of a program's own events: how many there are, by what the last is known, and by its digest the line
     that the directory has of the program, if it has one."""
     told: dict[str, Any] = {"commitment": commitment.hex(), "stream": stream, "version": version}
-    return canonical(told if shown is None else {**told, "entry": digest(shown)})
+    return canonical(told if line is None else {**told, "entry": digest(line)})
 
 
 def differing(where: str, own: Iterable[str], lines: Iterable[str]) -> Iterator[str]:

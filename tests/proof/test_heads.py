@@ -56,6 +56,18 @@ def test_whatever_is_changed_gives_another_root() -> None:
     assert HeadTree({**lines, "program:one-more": b"x"}).root != root
 
 
+def test_a_tree_that_is_carried_along_is_the_one_made_at_once() -> None:
+    draw, lines, carried = random.Random(3), dict[str, bytes](), HeadTree({})
+    for step in range(400):
+        stream = draw.choice(list(lines)) if lines and step % 3 == 0 else f"program:{draw.getrandbits(64):x}"
+        lines[stream] = draw.randbytes(8)
+        carried.put(stream, lines[stream])
+        if step % 7 == 0:
+            assert (carried.root, len(carried)) == (HeadTree(lines).root, len(lines))
+            assert root_above(stream, lines[stream], carried.path(stream)) == carried.root
+    assert carried.root == naive(lines)
+
+
 def test_no_way_of_one_stream_serves_another_or_another_line() -> None:
     lines = some(80)
     tree = HeadTree(lines)

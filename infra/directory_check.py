@@ -37,17 +37,20 @@ class DirectoryCheck:
             self._trouble.append(f"what was published cannot be read: {error}")
         self._due.sort(key=lambda one: one.event.size, reverse=True)
 
+    @property
+    def waits(self) -> bool:
+        """Whether a directory is still to come; what comes after the last one is in none."""
+        return bool(self._due)
+
     def see(self, one: Recorded, commitment: bytes) -> None:
         """The next event with its commitment as computed again."""
-        if not self._due:  # what comes after the last directory is in none
-            return
         if one.stream.startswith("program:"):
             self._folding.see(one)
         self._came(one.stream, one.version, one.position, commitment)
 
     def unreadable(self, stream: str, version: int, position: int, commitment: bytes) -> None:
         """The next event, which cannot be read."""
-        if self._due:
+        if self.waits:
             self._came(stream, version, position, commitment)
 
     def _came(self, stream: str, version: int, position: int, commitment: bytes) -> None:

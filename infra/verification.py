@@ -209,18 +209,12 @@ class _Sweep:
         try:
             event = decode(fact.type, fact.state)
             self._note(fact, event)
-            event = decode(fact.type, fact.state)
-            self._note(fact, event)
         except (LookupError, msgspec.MsgspecError) as error:
             self.readable.note_divergence(f"{_place(fact)}: {error}")
-            self.directories.unreadable(fact.stream, fact.version, fact.position, computed)
+            self.directories.unreadable(stream, version, fact.position, computed)
         else:
-            self.directories.see(Recorded(fact, event), computed)
-        except (LookupError, msgspec.MsgspecError) as error:
-            self.readable.note_divergence(f"{_place(fact)}: {error}")
-            self.directories.unreadable(fact.stream, fact.version, fact.position, computed)
-        else:
-            self.directories.see(Recorded(fact, event), computed)
+            if self.directories.waits:
+                self.directories.see(Recorded(fact, event), computed)
 
     def _note(self, fact: StoredFact, event: Event) -> None:
         for one in cited(event):

@@ -29,6 +29,7 @@ from api import (
     partners,
     people,
     queries,
+    receipts,
     stream,
     webhooks,
     worklist,
@@ -40,7 +41,7 @@ from infra.wiring import Service
 VERSION = "0.1.0"
 API = "/api/v1"
 ROOMS = (
-    *(documents, people, catalogue, queries, bundles, worklist, appeals, entitlements, interests, complaints),
+    *(documents, people, catalogue, queries, bundles, receipts, worklist, appeals, entitlements, interests, complaints),
     *(partners, partner_proof, notices, field, funders, stream, webhooks),
 )
 """The modules with routes of their own, in the order in which they are described."""

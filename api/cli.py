@@ -2,11 +2,10 @@
 
 import time
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
 
 from api import (
     cli_acts,
@@ -19,6 +18,7 @@ from api import (
     cli_keys,
     cli_log,
     cli_matters,
+    cli_proof,
     cli_reads,
     cli_simulate,
     cli_webhooks,
@@ -59,14 +59,9 @@ app.add_typer(cli_backup.verbs)
 app.add_typer(cli_kafka.verbs)
 app.add_typer(cli_directory.verbs)
 app.add_typer(cli_webhooks.verbs)
+app.add_typer(cli_proof.verbs)
 Demonstration = Annotated[
     bool, typer.Option("--demo", help="With the demonstration's programs, and a choice of who to be.")
-]
-Kept = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--checkpoint", metavar="FILE", help="A checkpoint of the log that was kept elsewhere; again for more."
-    ),
 ]
 
 
@@ -214,32 +209,6 @@ def clock(
             return
         say("nqms announces what comes due (stop with Ctrl-C)")
         run(service, stopping)
-
-
-@app.command()
-def verify(checkpoint: Kept = None, form: Formatted = Format.TEXT) -> None:
-    """Computes every digest, derives every decision and builds every read model again; names every divergence."""
-    from infra.verification import summary
-    from infra.verification import verify as checked
-
-    with plain_errors():
-        kept = [cli_log.kept_checkpoint(one) for one in checkpoint or []]
-    with session() as service, Progress(transient=True, console=Console(stderr=True)) as progress:
-        tasks: dict[str, Any] = {}
-
-        def show(name: str, done: int, total: int) -> None:
-            tasks.setdefault(name, progress.add_task(name, total=total) if name not in tasks else None)
-            progress.update(tasks[name], completed=done)
-
-        checks = checked(service, show, kept)
-    failed = [check for check in checks if not check.fine]
-    if form is Format.JSON:
-        say_json([{"check": c.name, "what": c.what, "count": c.count, "divergences": c.divergences} for c in checks])
-    else:
-        for check in checks:
-            say(str(check))
-        say(summary(checks))
-    raise typer.Exit(1 if failed else 0)
 
 
 @app.command()

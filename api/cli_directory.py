@@ -34,6 +34,7 @@ def publish() -> None:
         fact = service.snapshots.publish()
         say(f"directory of {fact.event.day}: {fact.event.entries} programs as known at {fact.event.size}")
         say(f"sha256 {fact.event.sha256}, event {fact.position}")
+        say(f"heads of {fact.event.programs} programs' streams: root {fact.event.heads}")
 
 
 @directory.command()
@@ -41,23 +42,30 @@ def reproduce(
     at: Annotated[int, typer.Option("--at", min=1, metavar="SIZE", help="From the events up to this position.")],
     day: OfDay = None,
     output: ToFile = None,
+    heads: Annotated[
+        bool, typer.Option("--heads", help="Instead: of each program its events and the last one's commitment.")
+    ] = False,
 ) -> None:
-    """Makes the directory of a day (today where none is named) again, from the ledger alone: the same bytes."""
+    """Makes the directory of a day (today where none is named) again, from the ledger alone: the same bytes, and the same
+    root over the heads of all programs' streams."""
     with session() as service:
         if at > service.ledger.recorder.head()[0]:
             raise Wrong(f"the ledger has no event at position {at} yet")
         wanted = _day(day) or service.ledger.now().astimezone(UTC).date()
         made = service.snapshots.reproduced(at, wanted)
+        content = b"".join(line + b"\n" for _, line in sorted(made.lines.items())) if heads else made.content
         if output is None:
-            typer.echo(made.content, nl=False)
+            typer.echo(content, nl=False)
         else:
-            output.write_bytes(made.content)
+            output.write_bytes(content)
         complain(f"directory of {made.day} at {made.size}: {len(made.entries)} programs, sha256 {made.facts['sha256']}")
+        complain(f"heads of {len(made.heads)} programs' streams: root {made.facts['heads']}")
 
 
 @directory.command()
 def check(day: OfDay = None) -> None:
-    """Holds the published file, and what the read models show of that time, against the ledger; 1 where they differ."""
+    """Holds the published file, the heads recorded with it, and what the read models show of that time, against the
+    ledger; 1 where they differ."""
     with session() as service:
         service.projector.catch_up()
         try:
@@ -69,7 +77,10 @@ def check(day: OfDay = None) -> None:
             complain(f"nqms: {one}")
         if faults:
             raise typer.Exit(1)
-        say(f"directory of {fact.event.day}: file, read model and ledger show the same {fact.event.entries} programs")
+        e = fact.event
+        say(f"directory of {e.day}: file, read model and ledger show the same {e.entries} programs")
+        if e.heads is not None:
+            say(f"the heads of {e.programs} programs' streams at position {e.size} are the ones recorded with it")
 
 
 @verbs.command("partner-proof")

@@ -105,20 +105,22 @@ def replay(
     to: Annotated[int | None, typer.Option("--to", metavar="VERSION", min=0, help="After this many events.")] = None,
     as_of: Day = None,
     as_known: Annotated[
-        str | None, typer.Option("--as-known", metavar="TIME", help="By what was recorded then: a time with its zone.")
+        str | None,
+        typer.Option(
+            "--as-known", metavar="TIME", help="By what was recorded then: a time with its zone, or a position."
+        ),
     ] = None,
     form: Formatted = Format.TEXT,
 ) -> None:
     """Folds a program's history again and prints the state at that moment, in words and as JSON.
 
     --as-of asks what held on a day: the events recorded until then, and the tier by its dates, by all that is known
-    now. --as-known asks what was known: only events recorded until that time count, for dates too.
+    now. --as-known asks what was known: only events recorded until that time count, for dates too. Both together ask
+    what was known then of that day. Without a day it is the day of the version, or of the time, that is named.
     """
     with session() as service:
         program_id = find_program(service, program)
-        upto = known_position(service, as_known)
-        history = service.ledger.history("program", program_id, upto_position=upto)
-        told = replayed(service, program_id, history, to, day_of(as_of))
+        told = replayed(service, program_id, to=to, as_of=day_of(as_of), as_known=as_known)
         said = Disclosure(service.vault).told(_words(told))
     if form is Format.TEXT:
         for line in said:
@@ -128,13 +130,18 @@ def replay(
 
 
 def replayed(
-    service: Service, program_id: str, history: list[Recorded], to: int | None, as_of: date | None
+    service: Service, program_id: str, *, to: int | None = None, as_of: date | None = None, as_known: str | None = None
 ) -> dict[str, Any]:
-    """The state after some of the history, and what held on the day asked about."""
+    """The state after a version, on a day, as known at a time, and what held on that day. Wrong for a version that the
+    program has not, or had not by then."""
+    upto = known_position(service, as_known)
+    history = service.ledger.history("program", program_id, upto_position=upto)
+    if to is not None and to > len(history):
+        raise Wrong(f"it has {len(history)} events{'' if upto is None else ' by then'}, and no version {to}")
     known: Program = fold(initial("program", program_id), [one.event for one in history])
     affiliate = service.ledger.shelf().affiliate(known.listing.affiliate)
     zone = ZoneInfo(affiliate.timezone if affiliate else "UTC")
-    day = as_of or service.ledger.now().astimezone(zone).date()
+    day = as_of or _moment(service, history[: to or 0], upto, as_known).astimezone(zone).date()
     counted = [one for one in history if (to is None or one.version <= to) and _by(one, zone, as_of)]
     state: Program = fold(initial("program", program_id), [one.event for one in counted])
     dated = known if to is None else state
@@ -151,6 +158,18 @@ def replayed(
         ],
         "state": plain(state),
     }
+
+
+def _moment(service: Service, before: list[Recorded], upto: int | None, as_known: str | None) -> datetime:
+    """The moment asked about: that of the version named, of the time or the position named, else now."""
+    if before:
+        return before[-1].recorded_at
+    if as_known is None or upto is None:
+        return service.ledger.now()
+    if not as_known.isdigit():
+        return datetime.fromisoformat(as_known.replace(" ", "+"))
+    at = service.ledger.recorder.read(upto - 1, 1) if upto else []
+    return at[0].recorded_at if at else service.ledger.now()
 
 
 def _by(one: Recorded, zone: ZoneInfo, as_of: date | None) -> bool:
@@ -171,6 +190,8 @@ def held_on(state: Program, scheme: str, day: date) -> str | None:
 
 def _words(told: dict[str, Any]) -> list[str]:
     state = told["state"]
+    if not told["of"]:
+        return ["It was not known yet."]
     listing = state["listing"]["state"]
     lines = [f"{told['name']}: {listing}, after {told['version']} of {told['of']} events, on {told['day']}."]
     lines += [f"Last recorded: {told['recorded_at']} {told['last']}"] if told["last"] else []

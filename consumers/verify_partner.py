@@ -1,9 +1,10 @@
 """Verifies a partner's proof offline:  python verify_partner.py PROOF --key VKEY [--witness VKEY ...] [--quorum N]
 
-What the public directory of a day showed of one program, and that exactly this directory is on record in the log. This
-file stands alone: Python 3.11, its standard library and `cryptography`. It shares no code with the service and trusts
-nothing of it but the keys on the command line. With --directory FILE it holds the whole directory of that day against
-the record as well. Exit code 0: accepted. 1: not accepted, with the reason. 2: wrong use.
+What the public directory of a day showed of one program, that exactly this directory is on record in the log, and after
+how many events of the program nothing more was on record by then. This file stands alone: Python 3.11, its standard
+library and `cryptography`. It shares no code with the service and trusts nothing of it but the keys on the command line.
+With --directory FILE it holds the whole directory of that day against the record as well, with --bundle FILE a decision
+bundle (or a receipt) of the program. Exit code 0: accepted. 1: not accepted, with the reason. 2: wrong use.
 """
 
 import argparse
@@ -23,6 +24,8 @@ Json = dict[str, Any]
 Key = tuple[str, bytes, bytes]  # of a log or a witness: its name, its short id, its kind (1 or 4) and the public key
 PARTS = {"checkpoint", "entry", "event", "format", "index", "path", "proof"}
 FACTS = {"day", "size", "entries", "root", "sha256"}
+OF_HEADS = {"nqms.partner.v1": (set[str](), set[str]()), "nqms.partner.v2": ({"head", "beside"}, {"programs", "heads"})}
+HEAD = {"commitment", "entry", "stream", "version"}
 ENTRY = {"affiliate", "listing", "name", "program_id", "statuses"}
 STATUS = {"scheme", "status", "tier", "label", "since", "through"}
 MALFORMED = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, InvalidSignature)
@@ -113,17 +116,23 @@ def leads(entry: bytes, index: Any, size: int, path: list[str], root: bytes) -> 
     return root_over(sha256(b"\x00", entry), index, size, hashes) == root
 
 
+def committed(envelope: str, salt: str, state: str) -> bytes:
+    """The commitment of an event, which is its entry in the log."""
+    covered = len(envelope.encode()).to_bytes(4, "big") + envelope.encode() + state.encode()
+    return sha256(b"nqms.event.v1\n", unhex(salt, 16, "the salt"), covered)
+
+
 def recorded(proof: Json, size: int, root: bytes) -> tuple[Json, int]:
     """What the log has on record of the directory, and at which position."""
     envelope, salt, state = proof["event"]
     columns, e = parsed(envelope, "the event's envelope"), parsed(state, "the event", sort=False)
-    known = columns["type"] == "DirectoryPublished.v1" and columns["stream"] == "calendar:UTC"
+    published = f"DirectoryPublished.{proof['format'][-2:]}"
+    known = columns["type"] == published and columns["stream"] == "calendar:UTC"
     need(known, "the event does not say that a directory was published")
-    covered = len(envelope.encode()).to_bytes(4, "big") + envelope.encode() + state.encode()
-    commitment = sha256(b"nqms.event.v1\n", unhex(salt, 16, "the salt"), covered)
-    inside = leads(commitment, columns["position"] - 1, size, proof["proof"], root)
+    inside = leads(committed(envelope, salt, state), columns["position"] - 1, size, proof["proof"], root)
     need(inside, "the event does not give the root that was signed")
-    need(set(e) == FACTS and 0 < e["size"] < columns["position"], "the event is not what such an event says")
+    says = set(e) == FACTS | OF_HEADS[proof["format"]][1] and 0 < e["size"] < columns["position"]
+    need(says, "the event is not what such an event says")
     date.fromisoformat(e["day"])
     return e, columns["position"]
 
@@ -145,6 +154,34 @@ def shown(e: Json) -> list[str]:
     return told if e["statuses"] else [*told, "It has held no tier."]
 
 
+def last_known(proof: Json, e: Json) -> Json:
+    """The head of the program's events. Its place follows from its name, so under one root there is no second one."""
+    head, top = parsed(proof["head"], "the head"), sha256(b"\x00", proof["head"].encode())
+    way = int.from_bytes(sha256(head["stream"].encode()), "big")
+    for depth, beside in reversed(list(enumerate(unhex(one, 32, "a hash") for one in proof["beside"]))):
+        need(depth < 256, "the way to the head is too long")
+        top = sha256(b"\x01", beside, top) if way >> (255 - depth) & 1 else sha256(b"\x01", top, beside)
+    need(top.hex() == e["heads"], "the head does not give the root over all heads on record")
+    need(set(head) == HEAD and head["version"] > 0, "the head is not what such a head says")
+    program = parsed(proof["entry"], "the entry")["program_id"]
+    need(head["stream"] == f"program:{program}", "the head is of another program")
+    need(head["entry"] == sha256(proof["entry"].encode()).hex(), "the head goes with another entry")
+    return head
+
+
+def held_against(bundle: str, head: Json, e: Json) -> str:
+    """Holds the last event of a decision bundle, or that of a receipt, against the head."""
+    opened = parsed(bundle, "the bundle")
+    envelope, salt, state = opened["events"][-1] if "events" in opened else opened["event"]
+    columns = parsed(envelope, "the event's envelope")
+    need(columns["stream"] == head["stream"], "the bundle is of another program")
+    need(columns["position"] <= e["size"], f"the bundle's last event came after event {e['size']}: take a later proof")
+    later = head["version"] - columns["version"]
+    need(later <= 0, f"{later} events of the program came after the bundle by then")
+    need(committed(envelope, salt, state).hex() == head["commitment"], "the program's last event is another by then")
+    return "The bundle that you have ends with the last of them: nothing came after it by then."
+
+
 def whole(content: bytes, e: Json, log: Key, proof: Json) -> str:
     """Holds the whole directory of the day against the record."""
     need(sha256(content).hex() == e["sha256"], "the directory is not the one on record: something is changed in it")
@@ -158,10 +195,13 @@ def whole(content: bytes, e: Json, log: Key, proof: Json) -> str:
     return f"The directory that you have, with all its {len(entries)} programs, is the one on record."
 
 
-def verify(text: str, log: Key, witnesses: list[Key], quorum: int, directory: bytes | None = None) -> list[str]:
+def verify(
+    text: str, log: Key, witnesses: list[Key], quorum: int, directory: bytes | None = None, bundle: str | None = None
+) -> list[str]:
     """What a proof proves, in sentences; an error for what it does not."""
     proof = parsed(text, "the proof")
-    need(set(proof) == PARTS and proof["format"] == "nqms.partner.v1", "this is no proof that this verifier knows")
+    more, _ = OF_HEADS.get(proof["format"], ({""}, {""}))
+    need(set(proof) == PARTS | more, "this is no proof that this verifier knows")
     size, root, seen = checked(proof["checkpoint"], log, witnesses, quorum)
     e, position = recorded(proof, size, root)
     inside = leads(
@@ -173,6 +213,12 @@ def verify(text: str, log: Key, witnesses: list[Key], quorum: int, directory: by
     told += [f"That directory has {e['entries']} programs, as known at {e['size']} events of the log {log[0]}."]
     told += [f"It is on record as event {position} of that log, which was signed at {size} events."]
     told += [f"{one} saw that log at {datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M} UTC." for one, at in seen.items()]
+    need(more or bundle is None, "the proof is of a day on which no heads were recorded: it says nothing of a bundle")
+    if more:
+        head = last_known(proof, e)
+        told += [f"The program had {head['version']} events by then, the last with commitment {head['commitment']};"]
+        told += [f"nothing later of it is on record up to event {e['size']} of the log."]
+        told += [held_against(bundle, head, e)] if bundle is not None else []
     told += [whole(directory, e, log, proof)] if directory is not None else []
     return [*told, f"It does not show what came after {e['day']}; ask the directory for that."]
 
@@ -185,16 +231,18 @@ def main(arguments: list[str]) -> int:
     asked.add_argument("--witness", metavar="VKEY", action="append", default=[], help="who has to have seen it")
     asked.add_argument("--quorum", type=int, metavar="N", help="how many witnesses saw it at least; default: all named")
     asked.add_argument("--directory", type=Path, metavar="FILE", help="the whole directory of that day, to look at too")
+    asked.add_argument("--bundle", type=Path, metavar="FILE", help="a bundle or receipt: was anything later on record?")
     given = asked.parse_args(arguments)
     quorum = len(given.witness) if given.quorum is None else given.quorum
     try:
         log, witnesses = key_of(given.key, 1), [key_of(one, 4) for one in given.witness]
         written = given.proof.read_bytes()
         directory = given.directory.read_bytes() if given.directory else None
+        bundle = given.bundle.read_text("utf-8") if given.bundle else None
     except (ValueError, OSError) as error:
         asked.error(str(error))
     try:
-        told = verify(written.decode(), log, witnesses, quorum, directory)
+        told = verify(written.decode(), log, witnesses, quorum, directory, bundle)
     except MALFORMED as error:
         print(f"NOT ACCEPTED: {error or type(error).__name__}")
         return 1

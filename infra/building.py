@@ -71,15 +71,18 @@ def build(
     first: str = "",
     until: str | None = None,
     limits: Limits | None = None,
+    told: Callable[[int], object] = lambda facts: None,
 ) -> int:
     """Write the rows that the facts of some streams up to a position make, into a generation that has none of them.
 
-    Answers how many facts were read. ``limits``: where models or parts are to be read less far.
+    Answers how many facts were read, and tells it stream by stream. ``limits``: where models or parts are to be read
+    less far.
     """
     waiting = [list[Piece]() for _ in tables]
     read = 0
     for count, part, mine in by_stream(connection, upto, Routes([table.model for table in tables]), first, until):
         read += count
+        told(read)
         for place, table in enumerate(tables):
             facts = mine[place]
             if limits is not None:

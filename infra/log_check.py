@@ -28,7 +28,8 @@ class LogCheck:
             self._own = found[0] if found else None
         except LogDiverged as diverged:
             self._trouble.append(f"the log's own checkpoint: {diverged}")
-        self._wanted = {c.size for c in (*kept, *([self._own] if self._own else []))}
+        self._beside = list(self._cosigned())
+        self._wanted = {c.size for c in (*kept, *(c for _, c in self._beside), *([self._own] if self._own else []))}
         self._found: list[tuple[bytes, bytes]] = []
         self._tiles = self._signed_tiles()
         self._differing = 0
@@ -60,11 +61,25 @@ class LogCheck:
     def divergences(self) -> Iterator[str]:
         """Everything that differs, in sentences; to be asked for once all events were seen."""
         own = [(self._own, "the log's checkpoint")] if self._own else []
-        for checkpoint, called in (*own, *((c, f"the checkpoint of size {c.size} kept outside") for c in self._kept)):
+        kept = [(c, f"the checkpoint of size {c.size} kept outside") for c in self._kept]
+        beside = [(c, f"the file {name} of the log") for name, c in self._beside]
+        for checkpoint, called in (*own, *kept, *beside):
             yield from self._against(checkpoint, called)
         yield from self._trouble
         if self._differing > MOST_NAMED:
             yield f"and {self._differing - MOST_NAMED:,} more positions differ from what the log has"
+
+    def root(self) -> bytes:
+        """The root over the events seen so far."""
+        return self._frontier.root()
+
+    def _cosigned(self) -> Iterator[tuple[str, Checkpoint]]:
+        """The other checkpoints that lie beside the log's own: those that witnesses cosigned."""
+        for name in self._log.cosigned():
+            try:
+                yield name, self._log.signed(name)
+            except LogDiverged as error:
+                self._trouble.append(f"the file {name} of the log: {error}")
 
     def _signed_tiles(self) -> Tree | None:
         """The tiles, if they give the root of the log's own checkpoint, and of those kept outside as far as they go."""

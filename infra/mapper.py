@@ -27,7 +27,9 @@ class UnfitEvent(ValueError):
 
 
 Upcaster = Callable[[dict[str, Any]], tuple[str, dict[str, Any]]]
-UPCASTERS: dict[str, Upcaster] = {}
+UPCASTERS: dict[str, Upcaster] = {
+    "DirectoryPublished.v1": lambda fields: ("DirectoryPublished.v2", fields),
+}
 """From a type no longer written to its successor: plain fields in, (published name, plain fields) out. Pure."""
 
 _encode = msgspec.json.Encoder().encode

@@ -218,19 +218,23 @@ def _split(count: int) -> int:
     return 1 << ((count - 1).bit_length() - 1)
 
 
-def path_in(leaves: Sequence[bytes], index: int) -> list[bytes]:
-    """The path from one of some hashes of leaves to the root over them, the nearest first. Takes no tiles."""
+def rows_over(leaves: Sequence[bytes]) -> Rows:
+    """All rows of the tree over some hashes of leaves, up to its root; a last node without a partner goes up as it is."""
+    rows = [list(leaves)]
+    while len(row := rows[-1]) > 1:
+        odd = row[len(row) & ~1 :]
+        rows.append([node_hash(left, right) for left, right in zip(row[::2], row[1::2], strict=False)] + odd)
+    return rows
+
+
+def path_in(rows: Rows, index: int) -> list[bytes]:
+    """The path from one of the leaves to the root, the nearest first; a look at each row. Takes no tiles."""
     path: list[bytes] = []
-    low, high = 0, len(leaves)
-    while high - low > 1:
-        middle = low + _split(high - low)
-        if index < middle:
-            path.append(root_of(leaves[middle:high]))
-            high = middle
-        else:
-            path.append(root_of(leaves[low:middle]))
-            low = middle
-    return path[::-1]
+    for row in rows:
+        if index ^ 1 < len(row):
+            path.append(row[index ^ 1])
+        index >>= 1
+    return path
 
 
 def included(leaf: bytes, index: int, size: int, path: Sequence[bytes], root: bytes) -> bool:

@@ -221,9 +221,10 @@ class Projector:
         """
         return self._rebuilding.rebuild(self._chosen(names), self._shapes, progress, workers)
 
-    def verify(self, names: Iterable[str] | None = None) -> list[Difference]:
-        """Make models again out of sight and name every key and field in which the live rows differ; changes nothing."""
-        return self._rebuilding.verify(self._chosen(names))
+    def verify(self, names: Iterable[str] | None = None, progress: Progress = untold) -> list[Difference]:
+        """Make models again out of sight and name every key and field in which the live rows differ; changes nothing.
+        ``progress`` is told again and again how many facts are read, of how many."""
+        return self._rebuilding.verify(self._chosen(names), progress)
 
     def go_back(self, names: Iterable[str] | None = None) -> list[Difference]:
         """Show the rows from before the last rebuild again, brought up to date; in what they differ from the others."""

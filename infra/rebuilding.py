@@ -82,7 +82,7 @@ class Rebuilding:
                 found += self._swap(connection, name, other)
         return found
 
-    def verify(self, names: Sequence[str]) -> list[Difference]:
+    def verify(self, names: Sequence[str], progress: Progress = untold) -> list[Difference]:
         """See Projector.verify. Everything is written and taken back again in one transaction."""
         found: list[Difference] = []
         tables = [self._tables[name] for name in names]
@@ -90,7 +90,8 @@ class Rebuilding:
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             reached = places.live(connection, names)
             limits = {(place.model, place.part): place.position for place in reached}
-            build(connection, tables, _OUT_OF_SIGHT, max(limits.values(), default=0), limits=limits)
+            upto = max(limits.values(), default=0)
+            build(connection, tables, _OUT_OF_SIGHT, upto, limits=limits, told=lambda read: progress(read, upto))
             for generation, table in sorted({(p.generation, p.model) for p in reached}):
                 found += self._tables[table].differences(connection, generation, _OUT_OF_SIGHT)
             raise psycopg.Rollback

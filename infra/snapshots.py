@@ -5,38 +5,45 @@ the read models show can be held against one another. First the fact is recorded
 a crash kept from being written is made again from the ledger, to the same bytes.
 """
 
-import json
 import logging
-from collections.abc import Iterable, Iterator
+from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date
 from functools import cached_property
 from threading import Event as Signal
+from threading import RLock
 from typing import Any, Final
 
 import psycopg
 from psycopg_pool import PoolTimeout
 
 from domain.language import Refused
-from domain.snapshot import DirectoryPublished, PublishDirectory
+from domain.snapshot import DirectoryPublishedV2, PublishDirectory
 from domain.values import canonical
 from infra.clock import CLOCK, STANDING
 from infra.database import Database
 from infra.entries import Routes, by_stream
+from infra.heads import Heads, HeadTree, heads_at
 from infra.ledger import Ledger
 from infra.log_files import LogDiverged, LogFolder
-from infra.merkle import leaf_hash, path_in, root_of
+from infra.mapper import decode
+from infra.merkle import EMPTY, Rows, leaf_hash, path_in, rows_over
 from infra.records import LedgerBusy, StoredFact, VersionConflict, envelope
 from infra.transparency import TransparencyLog
 from projections import directory
-from projections.language import Folding
-from projections.snapshot import SHOWN, digest, entries, written
+from projections.language import Folding, stem
+from projections.snapshot import SHOWN, Lines, differing, digest, entries, field, head, written
 
 ZONE: Final = "UTC"
 """The directory's days are counted here."""
-FORMAT: Final = "nqms.partner.v1"
+FORMAT: Final = "nqms.partner.v2"
+BEFORE_HEADS: Final = "nqms.partner.v1"
+"""The format of proofs from days on which no heads were recorded."""
 TICK: Final = 60.0
 """Seconds between looks, and before the first one: what came due while the service stood still is announced by then."""
+KEPT: Final = 2
+"""Snapshots that are kept at hand for proofs: the last one, and one of an earlier day that is asked for."""
 _log = logging.getLogger("nqms.snapshots")
 
 
@@ -46,33 +53,63 @@ class NotPublished(LookupError):
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The directory of a day as known at a position: one entry for each program, in the order of their ids."""
+    """The directory of a day as known at a position: one entry for each program, in the order of their ids; and how far
+    every program's stream went by then. What proofs need is worked out once."""
 
     origin: str
     day: date
     size: int
     entries: tuple[bytes, ...]
+    heads: Heads
 
     @cached_property
-    def leaves(self) -> list[bytes]:
-        """The entries as the tree over them has them."""
-        return [leaf_hash(one) for one in self.entries]
+    def rows(self) -> Rows:
+        """The rows of the tree over the entries."""
+        return rows_over([leaf_hash(one) for one in self.entries])
 
-    @cached_property
+    @property
     def root(self) -> bytes:
         """The root over the entries."""
-        return root_of(self.leaves)
+        return self.rows[-1][0] if self.entries else EMPTY
 
     @cached_property
     def content(self) -> bytes:
         """The file."""
         return written(self.origin, self.day, self.size, self.root, self.entries)
 
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """Where each program's entry stands."""
+        return {field(line, "program_id") or "": index for index, line in enumerate(self.entries)}
+
+    @cached_property
+    def lines(self) -> dict[str, bytes]:
+        """What is said of each stream's head."""
+        shown = {f"program:{program}": self.entries[index] for program, index in self.places.items()}
+        return {s: head(s, version, known, shown.get(s)) for s, (version, known) in self.heads.items()}
+
+    @cached_property
+    def tree(self) -> HeadTree:
+        """The tree over the heads."""
+        return HeadTree(self.lines)
+
     @property
     def facts(self) -> dict[str, Any]:
         """What the ledger records of it."""
         known = {"day": self.day.isoformat(), "size": self.size, "entries": len(self.entries)}
-        return {**known, "root": self.root.hex(), "sha256": digest(self.content)}
+        heads = {"programs": len(self.heads), "heads": self.tree.root.hex()}
+        return {**known, **heads, "root": self.root.hex(), "sha256": digest(self.content)}
+
+    def unlike(self, e: DirectoryPublishedV2, tree: HeadTree | None = None) -> Iterator[str]:
+        """In what it differs from one that was recorded. ``tree``: the heads, where they were carried along."""
+        if digest(self.content) != e.sha256:
+            yield f"the ledger gives another directory of {e.day} than the one whose digest was recorded"
+        tree = self.tree if tree is None else tree
+        if e.heads is not None and (tree.root.hex(), len(tree)) != (e.heads, e.programs):
+            yield (
+                f"the ledger gives other heads of the programs' streams than those recorded with the directory of {e.day}:"
+                f" something was changed, put in or taken out before position {e.size + 1}"
+            )
 
 
 @dataclass(frozen=True)
@@ -80,7 +117,7 @@ class Published:
     """The fact that the directory of a day was published, as it is stored."""
 
     stored: StoredFact
-    event: DirectoryPublished
+    event: DirectoryPublishedV2
 
     @property
     def position(self) -> int:
@@ -93,7 +130,8 @@ class Snapshots:
 
     def __init__(self, database: Database, ledger: Ledger, log: TransparencyLog) -> None:
         self._database, self._ledger, self._log = database, ledger, log
-        self._last: tuple[bytes, Snapshot] | None = None
+        self._kept: OrderedDict[int, Snapshot] = OrderedDict()
+        self._turn = RLock()
 
     # --- from the ledger alone ------------------------------------------------------------------------------------
 
@@ -104,16 +142,32 @@ class Snapshots:
             for _, _, (mine,) in by_stream(connection, size, routes, "program:", "program;"):
                 for one in mine:
                     folding.see(one)
-        return Snapshot(self._log.origin, day, size, entries(folding.rows.values(), day))
+            heads = heads_at(connection, size)
+        return self.made(day, size, folding, heads)
+
+    def made(
+        self, day: date, size: int, folding: Folding[directory.Partner], heads: Heads, lines: Lines | None = None
+    ) -> Snapshot:
+        """The directory of a day from rows and heads as they were at a position; ``lines``: from the days before."""
+        shown = entries(folding.rows.values(), day, lines or Lines())
+        return Snapshot(self._log.origin, day, size, shown, dict(heads))
 
     # --- publishing -----------------------------------------------------------------------------------------------
 
     def published(self, day: date | None = None) -> Published:
         """The fact that the directory of a day, or the last one, was published. NotPublished."""
         for one in reversed(self._ledger.history("calendar", ZONE)):
-            if isinstance(one.event, DirectoryPublished) and day in (None, one.event.day):
+            if isinstance(one.event, DirectoryPublishedV2) and day in (None, one.event.day):
                 return Published(one.fact, one.event)
         raise NotPublished(f"no directory of {day} was published" if day else "no directory has been published yet")
+
+    def every(self, upto: int) -> Iterator[Published]:
+        """Every directory that was published up to a position, read from the ledger and nowhere else."""
+        for fact in self._ledger.recorder.read_stream(f"calendar:{ZONE}", upto_position=upto):
+            if stem(fact.type) == "DirectoryPublished":
+                event = decode(fact.type, fact.state)
+                assert isinstance(event, DirectoryPublishedV2)  # older versions are raised to it
+                yield Published(fact, event)
 
     def publish(self) -> Published:
         """Publish the directory of today, unless it was; the fact that it was published, with its file in place."""
@@ -157,33 +211,41 @@ class Snapshots:
     # --- looking over ---------------------------------------------------------------------------------------------
 
     def faults(self, fact: Published) -> Iterator[str]:
-        """Where the published file, and what the read models show of the time, differ from what the ledger gives."""
+        """Where the published file, the heads that were recorded, and what the read models show of the time differ from
+        what the ledger gives."""
         e = fact.event
         made = self.reproduced(e.size, e.day)
-        if digest(made.content) != e.sha256:
-            yield f"the ledger gives another directory of {e.day} than the one whose digest was recorded"
+        yield from made.unlike(e)
+        yield from self.misfiled(e, made)
+        with self._database.pool.connection() as connection:
+            bodies: list[Any] = connection.execute(SHOWN.sql, {"known": e.size}, binary=True).fetchall()
+        rows = (directory.model.load(body) for (body,) in bodies)
+        own, shown = ([one.decode() for one in lines] for lines in (made.entries, entries(rows, e.day)))
+        yield from differing("the read model", own, shown)
+
+    def misfiled(self, e: DirectoryPublishedV2, made: Snapshot) -> Iterator[str]:
+        """In what the published file differs from the directory that the ledger gives."""
         there = self._log.files.read(f"directory/{e.day}")
         if there is None:
             yield f"the file of the directory of {e.day} is missing"
         elif there != made.content:
-            lines = there.split(b"\n")
-            shown = [one.decode(errors="replace") for one in lines[1:] if one]
-            yield from differing("the published file", made.entries, shown)
-            if lines[0] != made.content.split(b"\n")[0]:
+            first, *lines = there.split(b"\n")
+            own = [one.decode() for one in made.entries]
+            yield from differing("the published file", own, [one.decode(errors="replace") for one in lines if one])
+            if first != made.content.split(b"\n")[0]:
                 yield "the published file: its first line is another"
-        with self._database.pool.connection() as connection:
-            bodies: list[Any] = connection.execute(SHOWN.sql, {"known": e.size}, binary=True).fetchall()
-        rows = (directory.model.load(body) for (body,) in bodies)
-        yield from differing("the read model", made.entries, [one.decode() for one in entries(rows, e.day)])
 
     # --- proving --------------------------------------------------------------------------------------------------
 
     def proof(self, program_id: str, day: date | None = None) -> bytes:
-        """The file that proves what the directory of a day, or the last one, showed of a program; it opens no event but
-        that the directory was published. NotPublished; LogDiverged when the log cannot be signed up to that event."""
+        """The file that proves what the directory of a day, or the last one, showed of a program, and how far its events
+        went by then; it opens no event but that the directory was published. NotPublished; LogDiverged when the log
+        cannot be signed up to that event."""
         fact = self.published(day)
         snapshot = self._opened(fact)
-        index = _place(snapshot, program_id)
+        index = snapshot.places.get(program_id)
+        if index is None:
+            raise NotPublished(f"the directory of {snapshot.day} does not show a program {program_id}")
         found = self._log.checkpoint()
         if found is None or found[0].size < fact.position:
             self._log.catch_up()
@@ -191,60 +253,36 @@ class Snapshots:
         stored = fact.stored
         return canonical(
             {
-                "format": FORMAT,
+                "format": FORMAT if fact.event.heads else BEFORE_HEADS,
                 "entry": snapshot.entries[index].decode(),
                 "index": index,
-                "path": [one.hex() for one in path_in(snapshot.leaves, index)],
+                "path": [one.hex() for one in path_in(snapshot.rows, index)],
                 "event": [envelope(stored).decode(), stored.salt.hex(), stored.state.decode()],
                 "proof": [one.hex() for one in self._log.inclusion(checkpoint.size, fact.position - 1)],
                 "checkpoint": str(note),
+                **(_headed(snapshot, f"program:{program_id}") if fact.event.heads else {}),
             }
         )
 
     def _opened(self, fact: Published) -> Snapshot:
-        """The snapshot that a published file holds; the last one is kept at hand."""
-        content, e = self.file(fact), fact.event
-        kept = self._last
-        if kept is None or kept[0] != content:
-            snapshot = Snapshot(self._log.origin, e.day, e.size, tuple(content.split(b"\n")[1:-1]))
-            self._last = kept = content, snapshot
-        return kept[1]
+        """A directory that was published, from its file, with the heads; looked over once and then kept at hand."""
+        e = fact.event
+        with self._turn:
+            kept = self._kept.get(fact.position)
+            if kept is None:
+                content = self.file(fact)
+                with self._database.pool.connection() as connection:
+                    heads = heads_at(connection, e.size)
+                kept = Snapshot(self._log.origin, e.day, e.size, tuple(content.split(b"\n")[1:-1]), heads)
+                for fault in kept.unlike(e):
+                    raise LogDiverged("fork", fault)
+                self._kept[fact.position] = kept
+                if len(self._kept) > KEPT:
+                    self._kept.popitem(last=False)
+            self._kept.move_to_end(fact.position)
+        return kept
 
 
-def _place(snapshot: Snapshot, program_id: str) -> int:
-    wanted = f'"program_id":{json.dumps(program_id)}'.encode()
-    for index, line in enumerate(snapshot.entries):
-        if wanted in line and json.loads(line)["program_id"] == program_id:
-            return index
-    raise NotPublished(f"the directory of {snapshot.day} does not show a program {program_id}")
-
-
-def differing(where: str, made: Iterable[bytes], lines: list[str]) -> Iterator[str]:
-    """What some lines leave out, put in or change, against the entries as they are to be, by name."""
-    own, other = _by_program([one.decode() for one in made]), _by_program(lines)
-    for program, line in own.items():
-        if program not in other:
-            yield f"{where} leaves out {_named(line)}"
-        elif other[program] != line:
-            yield f"{where} shows {_named(line)} otherwise"
-    for program, line in other.items():
-        if program not in own:
-            yield f"{where} puts in {_named(line)}"
-    if len(lines) != len(other) or (own == other and list(own) != list(other)):
-        yield f"{where} shows a program twice or in another order"
-
-
-def _by_program(lines: list[str]) -> dict[str, str]:
-    """Lines by the id of their program, or by themselves where they are none."""
-    return {_field(line, "program_id") or line: line for line in lines}
-
-
-def _named(line: str) -> str:
-    return f"{_field(line, 'name')} ({_field(line, 'program_id')})"
-
-
-def _field(line: str, name: str) -> str | None:
-    try:
-        return json.loads(line)[name]
-    except (ValueError, LookupError, TypeError):
-        return None
+def _headed(snapshot: Snapshot, stream: str) -> dict[str, Any]:
+    """What a proof says of the head of a program's stream."""
+    return {"head": snapshot.lines[stream].decode(), "beside": [one.hex() for one in snapshot.tree.path(stream)]}

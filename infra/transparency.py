@@ -94,6 +94,29 @@ class TransparencyLog:
         """The newest checkpoint that enough witnesses cosigned; None where there is none."""
         return self._signed(WITNESSED)
 
+    def cosigned(self) -> list[str]:
+        """The names of the files that hold checkpoints which witnesses cosigned."""
+        newest = [WITNESSED] if self.files.read(WITNESSED) is not None else []
+        return newest + [f"{_COSIGNED}/{name}" for name in self.files.names(_COSIGNED)]
+
+    def signed(self, name: str) -> Checkpoint:
+        """The checkpoint in one of those files. LogDiverged when it is gone or none of this log's."""
+        found = self._signed(name)
+        if found is None:
+            raise LogDiverged("truncation", f"the file {name} is gone")
+        return found[0]
+
+    def stated(self, title: str, lines: Sequence[str]) -> Note:
+        """A statement about this log, signed with its key; more lines than a checkpoint has, so that it is none."""
+        if len(lines) < 3 or title == self.origin:
+            raise ValueError("a statement has a title of its own and at least three lines")
+        text = "".join(f"{line}\n" for line in (title, *lines))
+        return Note(text, ()).with_lines([self._keys.current().line(text)])
+
+    def states(self, note: Note) -> bool:
+        """Whether one of this log's keys signed a statement. BadNote for a signature that does not fit."""
+        return any(note.signed_by(signer.key) is not None for signer in self._keys.all())
+
     def seen_by(self, note: Note) -> dict[str, int]:
         """Which witnesses of the settings cosigned it, and when, in seconds since 1970."""
         return seen_by(note, self.witnesses)
@@ -116,6 +139,11 @@ class TransparencyLog:
         """The proof that one leaf stands in the tree of that size. MissingTile."""
         with self._lock:
             return self.tree(size).inclusion(index)
+
+    def root(self, size: int) -> bytes:
+        """The root over the first so many entries, as the tiles give it. MissingTile."""
+        with self._lock:
+            return self.tree(size).root()
 
     def tree(self, size: int) -> Tree:
         """The tree of that size, over the files. Not for several threads at once."""

@@ -17,14 +17,16 @@ from domain.grant import TierGranted
 from domain.language import Event
 from domain.reversal import DecisionCorrected
 from domain.values import TextRef
+from infra.directory_check import DirectoryCheck
 from infra.documents import DocumentStore, ErasedDocument, UnknownDocument
 from infra.erasing import cited
 from infra.ledger import Ledger
 from infra.log_check import LogCheck
-from infra.mapper import decode
+from infra.mapper import Recorded, decode
 from infra.notes import Checkpoint
 from infra.projector import Projector
 from infra.records import StoredFact, commitment
+from infra.snapshots import Snapshots
 from infra.transparency import TransparencyLog
 from infra.vault import DamagedSecret, MissingKey, UnknownSecret, Vault, text_digest
 
@@ -62,6 +64,11 @@ class Verified(Protocol):
     @property
     def log(self) -> TransparencyLog:
         """The log over its ledger."""
+        ...
+
+    @property
+    def snapshots(self) -> Snapshots:
+        """The directories that it published."""
         ...
 
 
@@ -103,19 +110,42 @@ def _silent(name: str, done: int, total: int) -> None:
     """Nobody watches."""
 
 
+@dataclass(frozen=True)
+class Verification:
+    """What came out: every check, over how many events, the root that they give, and the rules that were applied."""
+
+    checks: list[Check]
+    size: int
+    root: bytes
+    rules: tuple[str, ...]
+    """Policies and instruments that events name, with the digests of their bodies."""
+
+    @property
+    def fine(self) -> bool:
+        """Whether nothing differs."""
+        return all(check.fine for check in self.checks)
+
+
 def verify(service: Verified, progress: Progress = _silent, kept: Sequence[Checkpoint] = ()) -> list[Check]:
     """Every check, in order. It changes nothing; the head is taken once, what comes later is not looked at.
 
     ``kept``: checkpoints of the log that were kept elsewhere; the ledger has to agree with them too.
     """
+    return verified(service, progress, kept).checks
+
+
+def verified(service: Verified, progress: Progress = _silent, kept: Sequence[Checkpoint] = ()) -> Verification:
+    """The same, with what was verified."""
     log = LogCheck(service.log, kept)
     head = service.ledger.recorder.head()[0]
     sweep = _Sweep(service, head, progress, log)
     sweep.run()
     decisions = _decisions(service.ledger, sweep, progress)
-    models = _models(service.projector, head)
+    models = _models(service.projector, head, progress)
     first = [sweep.commitments, sweep.order, sweep.readable, _logged(log, head)]
-    return [*first, decisions, models, *_cited(service, sweep, progress)]
+    checks = [*first, decisions, models, _published(sweep.directories), *_cited(service, sweep, progress)]
+    rules = sorted(f"{name} {sha256}" for sha256, name in sweep.bodies.items())
+    return Verification(checks, head, log.root(), tuple(rules))
 
 
 def _logged(log: LogCheck, head: int) -> Check:
@@ -125,12 +155,20 @@ def _logged(log: LogCheck, head: int) -> Check:
     return check
 
 
+def _published(directories: DirectoryCheck) -> Check:
+    """Every directory that was published, made again from the events before it, and its file."""
+    check = Check("directories", "published directories made again", directories.count)
+    check.divergences += directories.divergences()
+    return check
+
+
 class _Sweep:
     """One reading of the whole ledger, in order, and what it finds cited."""
 
     def __init__(self, service: Verified, head: int, progress: Progress, log: LogCheck) -> None:
         self.recorder = service.ledger.recorder
         self.head, self.progress, self.log = head, progress, log
+        self.directories = DirectoryCheck(service.snapshots, head)
         self.commitments = Check("commitments", "events whose digest was computed again")
         self.order = Check("order", "positions without a gap and versions in sequence")
         self.readable = Check("readable", "events of known types")
@@ -169,9 +207,14 @@ class _Sweep:
             self.order.note_divergence(f"{_place(fact)}: follows version {last}")
         self._versions[stream] = version
         try:
-            self._note(fact, decode(fact.type, fact.state))
+            event = decode(fact.type, fact.state)
+            self._note(fact, event)
         except (LookupError, msgspec.MsgspecError) as error:
             self.readable.note_divergence(f"{_place(fact)}: {error}")
+            self.directories.unreadable(stream, version, fact.position, computed)
+        else:
+            if self.directories.waits:
+                self.directories.see(Recorded(fact, event), computed)
 
     def _note(self, fact: StoredFact, event: Event) -> None:
         for one in cited(event):
@@ -264,7 +307,7 @@ def _uncorrected(
     return None if carried else f"{tier} was corrected, but the evidence does not carry it any more"
 
 
-def _models(projector: Projector, head: int) -> Check:
+def _models(projector: Projector, head: int, progress: Progress) -> Check:
     """Every read model built again out of sight and compared; events that wait are divergences too."""
     check = Check("read models", "read models compared with a rebuild")
     check.count = len(projector.positions())
@@ -272,7 +315,7 @@ def _models(projector: Projector, head: int) -> Check:
         projector.catch_up()
     except psycopg.Error as error:  # a ledger whose past was changed cannot be followed any more
         check.note_divergence(f"they cannot follow the ledger: {type(error).__name__}")
-    for difference in projector.verify():
+    for difference in projector.verify(progress=lambda done, total: progress("read models", done, total)):
         check.note_divergence(str(difference))
     for model, parked in projector.parked().items():
         check.note_divergence(f"{model}: {len(parked)} events wait, the first at position {parked[0].position}")

@@ -5,7 +5,8 @@ published can be held against one that is folded from the ledger anew.
 """
 
 import hashlib
-from collections.abc import Iterable
+import json
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from typing import Any, Final
 
@@ -61,10 +62,34 @@ def _shown(scheme: str, status: str, tier: str, label: str, since: date, through
     return {**told, "through": through.isoformat()} if through else told
 
 
-def entries(rows: Iterable[Partner | None], day: date) -> tuple[bytes, ...]:
+def shown(rows: Iterable[Partner | None]) -> list[Partner]:
+    """The programs that the public is shown, in the order of their ids."""
+    return sorted((row for row in rows if row and row.listing in PUBLIC), key=lambda row: row.program_id)
+
+
+def entries(
+    rows: Iterable[Partner | None], day: date, line: Callable[[Partner, date], bytes] = entry
+) -> tuple[bytes, ...]:
     """The lines of a day, in the order of the programs' ids."""
-    shown = sorted((row for row in rows if row and row.listing in PUBLIC), key=lambda row: row.program_id)
-    return tuple(entry(row, day) for row in shown)
+    return tuple(line(row, day) for row in shown(rows))
+
+
+class Lines:
+    """Makes the lines of one day after another: a line again only where the row is another one, or a status began."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[Partner, date, date | None, bytes]] = {}
+        """By program: the row, between which days its line holds (the second one excluded), and the line."""
+
+    def __call__(self, row: Partner, day: date) -> bytes:
+        """The same as ``entry``."""
+        known = self._known.get(row.program_id)
+        if known is not None and known[0] is row and known[1] <= day and (known[2] is None or day < known[2]):
+            return known[3]
+        line = entry(row, day)
+        until = min((span.since for span in row.history() if span.since > day), default=None)
+        self._known[row.program_id] = row, day, until, line
+        return line
 
 
 def entries_of_copy(rows: Iterable[PublicRow], day: date) -> tuple[bytes, ...]:
@@ -82,6 +107,46 @@ def written(origin: str, day: date, size: int, root: bytes, lines: tuple[bytes, 
 def digest(content: bytes) -> str:
     """The digest by which a file is known."""
     return hashlib.sha256(content).hexdigest()
+
+
+def head(stream: str, version: int, commitment: bytes, line: bytes | None) -> bytes:
+    """What is said of a program's own events: how many there are, by what the last is known, and by its digest the line
+    that the directory has of the program, if it has one."""
+    told: dict[str, Any] = {"commitment": commitment.hex(), "stream": stream, "version": version}
+    return canonical(told if line is None else {**told, "entry": digest(line)})
+
+
+def differing(where: str, own: Iterable[str], lines: Iterable[str]) -> Iterator[str]:
+    """What is left out of, put into or changed in some lines, against what the ledger gives."""
+    lines = list(lines)
+    mine, other = _by_program(own), _by_program(lines)
+    for program, line in mine.items():
+        if program not in other:
+            yield f"{where} leaves out {_named(line)}"
+        elif other[program] != line:
+            yield f"{where} shows {_named(line)} otherwise"
+    for program, line in other.items():
+        if program not in mine:
+            yield f"{where} puts in {_named(line)}"
+    if len(lines) != len(other) or (mine == other and list(mine) != list(other)):
+        yield f"{where} shows a program twice or in another order"
+
+
+def _by_program(lines: Iterable[str]) -> dict[str, str]:
+    """Lines by the id of their program, or by themselves where they are none."""
+    return {field(line, "program_id") or line: line for line in lines}
+
+
+def _named(line: str) -> str:
+    return f"{field(line, 'name')} ({field(line, 'program_id')})"
+
+
+def field(line: str | bytes, name: str) -> str | None:
+    """What a line says under a name; None where it is no such line."""
+    try:
+        return json.loads(line)[name]
+    except (ValueError, LookupError, TypeError):
+        return None
 
 
 SHOWN = Question(

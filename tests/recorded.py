@@ -8,8 +8,9 @@ from uuid import uuid4
 import msgspec
 
 from domain.language import Event
+from infra.facts import FactRecorder
 from infra.mapper import encode
-from infra.recorder import Actor, Append, LedgerRecorder, NewEvent
+from infra.recorder import Actor, Append, NewEvent
 
 FIRST = datetime(2026, 1, 5, 15, tzinfo=UTC)
 
@@ -46,12 +47,12 @@ def told(stream: str, events: Iterable[Event], first: int = 1, **more: Any) -> l
     ]
 
 
-def record(recorder: LedgerRecorder, stream: str, events: Sequence[Event], after: int = 0) -> int:
+def record(recorder: FactRecorder, stream: str, events: Sequence[Event], after: int = 0) -> int:
     """Append facts to a stream that has ``after`` of them; the position of the last."""
     return record_raw(recorder, stream, [(e.published_name(), encode(e)) for e in events], after)
 
 
-def record_raw(recorder: LedgerRecorder, stream: str, states: Sequence[tuple[str, bytes]], after: int = 0) -> int:
+def record_raw(recorder: FactRecorder, stream: str, states: Sequence[tuple[str, bytes]], after: int = 0) -> int:
     """Append types and states as they are."""
     news = tuple(NewEvent(stream, after + n, type_, state) for n, (type_, state) in enumerate(states, 1))
     append = Append(

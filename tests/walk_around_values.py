@@ -43,7 +43,9 @@ def _(w: Life) -> dict[str, Any]:
 @fills(PublishDirectory)
 def _(w: Life) -> dict[str, Any]:
     day = w.today - timedelta(days=w.chance(0.1))
-    return {"day": day, "size": len(w.world.streams), "entries": 1, "root": "aa" * 32, "sha256": "bb" * 32}
+    size = len(w.world.streams)
+    digests = {"root": "aa" * 32, "sha256": "bb" * 32, "heads": "cc" * 32}
+    return {"day": day, "size": size, "entries": 1, "programs": 2, **digests}
 
 
 @fills(ben.RedeemVoucher)

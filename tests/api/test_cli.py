@@ -119,6 +119,7 @@ def test_verify_counts_and_finds_nothing(looking: Shell) -> None:
     assert isinstance(checks, list)
     assert {c["check"] for c in checks} == {
         "commitments", "order", "readable", "decisions", "read models", "documents", "words", "bodies", "log", "erasures",
+        "directories",
     }  # fmt: skip
 
 

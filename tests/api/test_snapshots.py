@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from domain.changes import RenameProgram
+from domain.snapshot import DirectoryPublished
 from infra import snapshots
 from infra.database import EmbeddedServer
+from infra.heads import heads_at
 from infra.log_files import LogDiverged
 from infra.merkle import leaf_hash, root_of
 from infra.snapshots import NotPublished, Published, Snapshots
@@ -20,6 +22,7 @@ from tests.api.client import Client, codes
 from tests.api.conftest import Desk
 from tests.api.test_cli import Shell, opening
 from tests.proof.superuser import by_superuser
+from tests.recorded import record
 
 
 @pytest.fixture
@@ -143,6 +146,24 @@ class TestMadeAgain:
         e = published.event
         assert desk.service.snapshots.reproduced(e.size, e.day).content == content
 
+    def test_a_directory_recorded_before_there_were_heads_is_read_and_proved(self, desk: Desk, nqms: Shell) -> None:
+        service = desk.service
+        made = service.snapshots.reproduced(desk.head, desk.clock().date())
+        known = {name: value for name, value in made.facts.items() if name not in ("programs", "heads")}
+        former = DirectoryPublished(**{**known, "day": made.day})
+        record(service.ledger.recorder, "calendar:UTC", [former])
+        fact = service.snapshots.publish()
+        assert (fact.stored.type, fact.event.heads, fact.event.sha256) == (
+            "DirectoryPublished.v1",
+            None,
+            known["sha256"],
+        )
+        assert "the heads of" not in nqms("directory", "check").stdout
+        proof = json.loads(service.snapshots.proof(desk.journeys["lake"].program_id))
+        assert proof["format"] == "nqms.partner.v1"
+        assert {"head", "beside"} & set(proof) == set()
+        assert "directories: 1 published directories made again, 0 divergences" in nqms("verify").stdout
+
     def test_another_day_shows_what_held_then(self, desk: Desk, published: Published) -> None:
         e = published.event
         after = lines_of(desk.service.snapshots.reproduced(e.size, e.day.replace(year=e.day.year + 9)).content)
@@ -152,6 +173,101 @@ class TestMadeAgain:
     def test_wrong_use_is_said_in_a_sentence(self, nqms: Shell, desk: Desk) -> None:
         assert "no event at position" in nqms("directory", "reproduce", "--at", str(desk.head + 1), code=2).stderr
         assert "no directory has been published yet" in nqms("directory", "check", code=2).stderr
+
+
+class TestHeads:
+    """How far every program's stream went: nothing can be put before that position unnoticed."""
+
+    def test_they_are_recorded_of_all_programs_shown_or_not(self, desk: Desk, published: Published) -> None:
+        made = desk.service.snapshots.reproduced(published.event.size, published.event.day)
+        streams = {f.stream for f in desk.service.ledger.recorder.read(0, 10_000) if f.stream.startswith("program:")}
+        assert set(made.lines) == streams
+        assert published.event.programs == len(streams)
+        assert published.event.heads == made.tree.root.hex()
+        lake = f"program:{desk.journeys['lake'].program_id}"
+        last = desk.service.ledger.recorder.read_stream(lake)[-1]
+        told = json.loads(made.lines[lake])
+        entry = made.entries[made.places[lake.removeprefix("program:")]]
+        assert told == {"commitment": last.commitment.hex(), "entry": sha256(entry).hexdigest(),
+                        "stream": lake, "version": last.version}  # fmt: skip
+
+    def test_they_are_as_of_the_position_whatever_came_later(self, desk: Desk, published: Published) -> None:
+        e, star = published.event, desk.journeys["star"]
+        renamed = {"legal_name": "Dawn Mentors", "display_name": "Dawn Mentors", "effective_on": str(e.day)}
+        desk.service.ledger.execute(star.program_id, RenameProgram, renamed, person=star.id_of("lead"))
+        assert desk.service.snapshots.reproduced(e.size, e.day).tree.root.hex() == e.heads
+        assert desk.service.snapshots.reproduced(desk.head, e.day).tree.root.hex() != e.heads
+        assert faults(desk, published) == []
+
+    def test_one_that_was_not_listed_yet_has_a_head_and_no_entry(self, desk: Desk) -> None:
+        early = next(f for f in desk.service.ledger.recorder.read(0, 10_000) if f.type == "ProgramRegistered.v1")
+        made = desk.service.snapshots.reproduced(early.position, desk.clock().date())
+        assert made.entries == ()
+        assert [sorted(json.loads(line)) for line in made.lines.values()] == [["commitment", "stream", "version"]]
+
+    def test_the_command_line_gives_the_same(self, desk: Desk, nqms: Shell, published: Published) -> None:
+        e = published.event
+        assert f"root {e.heads}" in nqms("directory", "publish").stdout
+        asked = ("directory", "reproduce", "--at", str(e.size), "--day", str(e.day))
+        assert f"heads of {e.programs} programs' streams: root {e.heads}" in nqms(*asked).stderr
+        lines = nqms(*asked, "--heads").stdout.splitlines()
+        assert [json.loads(line)["stream"] for line in lines] == sorted(
+            desk.service.snapshots.reproduced(e.size, e.day).heads
+        )
+        assert f"the heads of {e.programs} programs' streams" in nqms("directory", "check").stdout
+
+    def test_an_event_put_in_or_taken_out_before_it_is_found(
+        self, desk: Desk, nqms: Shell, published: Published, postgres: EmbeddedServer
+    ) -> None:
+        """One that changes nothing of what the directory shows."""
+        star = desk.journeys["star"].program_id
+        last = desk.service.ledger.recorder.stream_version(f"program:{star}")
+        put_out = f"UPDATE ledger.events SET stream = 'program:other', version = 1 WHERE stream = 'program:{star}' "
+        by_superuser(postgres, desk.service.database, put_out + f"AND version = {last}")
+        (said,) = (one for one in faults(desk, published) if "heads" in one)
+        assert f"put in or taken out before position {published.position}" in said
+        assert said in nqms("directory", "check", code=1).stderr
+        assert said in nqms("verify", code=1).stdout
+        with pytest.raises(LogDiverged, match="other heads"):
+            Snapshots(desk.service.database, desk.service.ledger, desk.service.log).proof(star)
+
+
+class TestVerifying:
+    """`nqms verify` holds every directory that was ever published against the ledger, in its one reading."""
+
+    def test_several_days(self, desk: Desk, nqms: Shell, published: Published) -> None:
+        star = desk.journeys["star"]
+        for name in ("Dusk Mentors", "Noon Mentors"):
+            desk.clock.pass_days(40)
+            renamed = {"legal_name": name, "display_name": name, "effective_on": str(desk.clock().date())}
+            desk.service.ledger.execute(star.program_id, RenameProgram, renamed, person=star.id_of("lead"))
+            desk.service.snapshots.publish()
+        assert "directories: 3 published directories made again, 0 divergences" in nqms("verify").stdout
+
+    def test_a_file_changed_or_gone(self, desk: Desk, nqms: Shell, published: Published) -> None:
+        name = path_of(published).removeprefix("/log/")
+        content = desk.service.log.files.read(name) or b""
+        desk.service.log.files.replace(name, content.replace(b"Lantern Lake", b"Lantern Bake"))
+        assert "the published file shows Lantern Lake Mentors" in nqms("verify", code=1).stdout
+        desk.service.log.files.remove(name)
+        assert f"the file of the directory of {published.event.day} is missing" in nqms("verify", code=1).stdout
+
+    def test_one_that_says_it_was_made_of_what_came_after_it(
+        self, desk: Desk, nqms: Shell, published: Published, postgres: EmbeddedServer
+    ) -> None:
+        e = published.event
+
+        def sized(size: int) -> str:
+            """The event says another size, written anew by somebody who owns the server."""
+            row = f"position = {published.position}"
+            changed = f"regexp_replace(state, '.size.:[0-9]+', '\"size\":{size}')"
+            return f"UPDATE ledger.events SET state = {changed} WHERE {row}"
+
+        by_superuser(postgres, desk.service.database, sized(e.size + 1))
+        said = nqms("verify", code=1).stdout
+        assert f"position {published.position}, says that it was made up to {e.size + 1}" in said
+        by_superuser(postgres, desk.service.database, sized(e.size + 900))
+        assert f"was made up to {e.size + 900}, and the ledger ends before that" in nqms("verify", code=1).stdout
 
 
 class TestLookingOver:
@@ -234,7 +350,33 @@ class TestProofs:
         told = answer.json()
         assert json.loads(told["entry"])["program_id"] == lake
         assert json.loads(told["event"][2])["sha256"] == published.event.sha256
+        last = desk.service.ledger.recorder.read_stream(f"program:{lake}")[-1]
+        assert json.loads(told["head"])["commitment"] == last.commitment.hex()
         assert client.get(f"/partners/{lake}/proof", day=str(published.event.day)).content == answer.content
+
+    def test_what_proofs_need_is_worked_out_once_for_each_day(
+        self, desk: Desk, published: Published, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked: list[int] = []
+
+        def counted(connection: Any, position: int) -> Any:
+            asked.append(position)
+            return heads_at(connection, position)
+
+        monkeypatch.setattr(snapshots, "heads_at", counted)
+        service, programs = desk.service, [way.program_id for way in desk.journeys.values()]
+        fresh = Snapshots(service.database, service.ledger, service.log)
+        proofs = [fresh.proof(one) for one in programs]
+        assert asked == [published.event.size]
+        with monkeypatch.context() as patched:
+            patched.setattr(fresh, "file", lambda fact: pytest.fail("the file is read again"))
+            assert [fresh.proof(one) for one in programs] == proofs
+        days = [published]
+        for _ in range(snapshots.KEPT):
+            desk.clock.pass_days(1)
+            days.append(fresh.publish())
+            fresh.proof(programs[0])
+        assert list(fresh._kept) == [one.position for one in days[-snapshots.KEPT :]], "the last ones are kept"
 
     def test_there_is_none_before_a_directory_or_of_a_program_that_is_not_shown(self, desk: Desk) -> None:
         client: Client = desk.client()

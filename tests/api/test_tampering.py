@@ -7,6 +7,7 @@ import pytest
 
 from domain.evidence import TierEligibilityEvaluated
 from infra.embedded import EmbeddedServer
+from infra.notes import Checkpoint, Note
 from infra.records import StoredFact, commitment
 from tests.api.conftest import Desk
 from tests.api.test_cli import Shell, opening
@@ -152,3 +153,41 @@ def test_tiles_that_were_changed_are_named(nqms: Shell, kept: str, desk: Desk) -
 def test_a_file_that_is_no_checkpoint_is_wrong_use(nqms: Shell, tmp_path: Path) -> None:
     (tmp_path / "no").write_text("hello\n")
     assert "signed note" in nqms("verify", "--checkpoint", str(tmp_path / "no"), code=2).stderr
+
+
+class TestCheckpointsBesideTheLogsOwn:
+    """What witnesses cosigned lies beside the log's own checkpoint, and is looked over as well."""
+
+    @pytest.fixture
+    def cosigned(self, nqms: Shell, kept: str, desk: Desk) -> str:
+        """The folder's file of a checkpoint that a witness cosigned."""
+        note = Note.parse(Path(kept).read_text())
+        desk.service.log.files.replace(f"cosigned/{desk.head}", str(note).encode())
+        desk.service.log.files.replace("witnessed", str(note).encode())
+        assert "0 divergences" in nqms("verify").stdout
+        return f"cosigned/{desk.head}"
+
+    def test_one_that_the_ledger_does_not_give(self, nqms: Shell, desk: Desk, cosigned: str) -> None:
+        log = desk.service.log
+        forged = Checkpoint(log.origin, desk.head, bytes(32))
+        log.files.replace(cosigned, str(Note(forged.text, ()).with_lines([_signed(desk, forged.text)])).encode())
+        said = nqms("verify", code=1).stdout
+        assert f"fork: the first {desk.head} events do not give the root of the file {cosigned} of the log" in said
+
+    def test_one_that_covers_more_than_there_is(self, nqms: Shell, desk: Desk, cosigned: str) -> None:
+        log, size = desk.service.log, desk.head + 5
+        ahead = Checkpoint(log.origin, size, bytes(32))
+        log.files.replace("witnessed", str(Note(ahead.text, ()).with_lines([_signed(desk, ahead.text)])).encode())
+        said = nqms("verify", code=1).stdout
+        assert f"truncation: the file witnessed of the log covers {size} events" in said
+        assert f"rollback: the log shows {desk.head} events, and had shown {size}" in said
+
+    @pytest.mark.parametrize("content", [b"hello\n", b"\xff\xfe"])
+    def test_one_that_this_log_did_not_sign(self, nqms: Shell, desk: Desk, cosigned: str, content: bytes) -> None:
+        desk.service.log.files.replace(cosigned, content)
+        assert f"the file {cosigned} of the log: fork:" in nqms("verify", code=1).stdout
+
+
+def _signed(desk: Desk, text: str) -> str:
+    """A line by somebody who holds the log's key."""
+    return desk.service.log._keys.current().line(text)

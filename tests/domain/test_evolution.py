@@ -99,7 +99,8 @@ def test_a_place_for_free_text_would_be_found() -> None:
 @pytest.mark.parametrize("event", ALL_EVENTS, ids=lambda e: e.__name__)
 def test_an_event_is_published_frozen_and_folded_by_one_stage(event: type[Event]) -> None:
     assert EVENTS[event.published_name()] is event
-    assert event.published_name() == f"{event.__name__}.v1"
+    name = event.__name__.removesuffix(f"V{event.schema_version}")
+    assert event.published_name() == f"{name}.v{event.schema_version}"
     assert event in ARMS
     assert [s.name for s in STAGES if event in s.arms] == [next(s.name for s in STAGES if event in s.arms)]
     assert event.__struct_config__.frozen

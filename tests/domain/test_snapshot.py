@@ -4,12 +4,13 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from domain import evolve
 from domain.calendar import Calendar, RecordDayEnded
-from domain.snapshot import DirectoryPublished, PublishDirectory
+from domain.snapshot import DirectoryPublished, DirectoryPublishedV2, PublishDirectory
 from tests.small_world import ADMIN, CLOCK, OPERATOR, World, new_world
 from tests.story import Story, given
 
-ROOT, FILE = "aa" * 32, "bb" * 32
+ROOT, FILE, HEADS = "aa" * 32, "bb" * 32, "cc" * 32
 TODAY = date(2026, 3, 1)
 
 
@@ -23,13 +24,13 @@ def world() -> World:
 
 def published(world: World, day: date, subject: str = "UTC", person: str = CLOCK) -> Story:
     """Somebody records that the directory of a day was published."""
-    asked = PublishDirectory(day=day, size=7, entries=2, root=ROOT, sha256=FILE)
+    asked = PublishDirectory(day=day, size=7, entries=2, root=ROOT, sha256=FILE, programs=3, heads=HEADS)
     return given(world, subject).when(person, asked)
 
 
 def test_it_is_recorded_with_its_digests(world: World) -> None:
-    told = {"day": TODAY, "size": 7, "entries": 2, "root": ROOT, "sha256": FILE}
-    published(world, TODAY).then(DirectoryPublished, **told)
+    told = {"day": TODAY, "size": 7, "entries": 2, "root": ROOT, "sha256": FILE, "programs": 3, "heads": HEADS}
+    published(world, TODAY).then(DirectoryPublishedV2, **told)
     calendar: Calendar = world.state("calendar", "UTC")
     assert (calendar.directory, calendar.last) == (TODAY, None)
 
@@ -38,7 +39,7 @@ def test_each_day_has_one(world: World) -> None:
     published(world, TODAY)
     published(world, TODAY).refused("DIRECTORY_PUBLISHED", last=TODAY)
     world.now += timedelta(days=3)
-    published(world, TODAY + timedelta(days=3)).then(DirectoryPublished)
+    published(world, TODAY + timedelta(days=3)).then(DirectoryPublishedV2)
 
 
 @pytest.mark.parametrize("days", [-1, 1])
@@ -49,7 +50,7 @@ def test_no_other_day_but_today_is_published(world: World, days: int) -> None:
 
 def test_today_is_what_it_is_in_the_zone(world: World) -> None:
     world.now = datetime(2026, 3, 2, 3, tzinfo=UTC)
-    published(world, TODAY, "America.Chicago").then(DirectoryPublished)
+    published(world, TODAY, "America.Chicago").then(DirectoryPublishedV2)
     published(world, TODAY).refused("NOT_OF_TODAY")
 
 
@@ -66,5 +67,13 @@ def test_only_the_clock_records_it(world: World, person: str) -> None:
 
 
 def test_its_sentence_says_what_was_published() -> None:
-    e = DirectoryPublished(day=TODAY, size=7, entries=2, root=ROOT, sha256=FILE)
-    assert e.sentence() == "published the directory of 2026-03-01 with 2 programs, as known at position 7"
+    for kind in (DirectoryPublished, DirectoryPublishedV2):
+        e = kind(day=TODAY, size=7, entries=2, root=ROOT, sha256=FILE)
+        assert e.sentence() == "published the directory of 2026-03-01 with 2 programs, as known at position 7"
+
+
+def test_one_that_was_recorded_before_there_were_heads_counts_as_that_day_s() -> None:
+    known = Calendar(zone="UTC")
+    for kind in (DirectoryPublished, DirectoryPublishedV2):
+        folded = evolve(known, kind(day=TODAY, size=7, entries=2, root=ROOT, sha256=FILE), 1)
+        assert folded.directory == TODAY

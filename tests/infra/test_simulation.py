@@ -43,7 +43,10 @@ OF_THE_WORLD = {
 """Facts about affiliates, policies, instruments and calendars, which are no program's."""
 
 
-OF_THE_SERVICE = {"LedgerOpened", "DirectoryPublished", "ErasureProposed", "ErasureDeclined", "PersonErased"}
+OF_THE_SERVICE = {
+    *("LedgerOpened", "DirectoryPublished", "DirectoryPublishedV2"),
+    *("ErasureProposed", "ErasureDeclined", "PersonErased"),
+}
 """Facts about the ledger itself, its directory of the day, and people."""
 
 

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from api.cli import app
-from consumers import verify_bundle, verify_partner
+from consumers import verify_bundle, verify_partner, verify_receipt
 from tests.house.tree import ROOT
 
 PAGES = [(ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("proof.md", "operations.md")]
@@ -15,7 +15,11 @@ BLOCKS = [block for page in PAGES for block in re.findall(r"```sh\n(.*?)```", pa
 LINES = [line for block in BLOCKS for line in block.splitlines()]
 VERBS = [shlex.split(line.split(" > ")[0]) for line in LINES if line.startswith("nqms ")]
 CALLS = [shlex.split(line) for line in LINES if line.startswith("python verify_")]
-VERIFIERS = {"verify_bundle.py": verify_bundle.main, "verify_partner.py": verify_partner.main}
+VERIFIERS = {
+    "verify_bundle.py": verify_bundle.main,
+    "verify_partner.py": verify_partner.main,
+    "verify_receipt.py": verify_receipt.main,
+}
 
 
 def test_every_line_is_a_command_that_is_looked_at() -> None:

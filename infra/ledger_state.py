@@ -11,7 +11,7 @@ import psycopg
 
 from infra.merkle import Frontier, leaf_hash
 from infra.migrations import Connection
-from infra.transparency import name_of
+from infra.notes import origin_of
 
 _COMMITMENTS = "COPY (SELECT commitment FROM ledger.events ORDER BY position) TO STDOUT (FORMAT BINARY)"
 _FIRST = "SELECT state, commitment FROM ledger.events ORDER BY position LIMIT 1"
@@ -55,4 +55,4 @@ def read_state(connection: Connection) -> LedgerState:
         for (commitment,) in copy.rows():
             frontier.add(leaf_hash(commitment))
     server = connection.info.server_version // 10_000
-    return LedgerState(name_of(first[0].encode(), first[1]), frontier.size, frontier.root(), row[0], server)
+    return LedgerState(origin_of(first[0].encode(), first[1]), frontier.size, frontier.root(), row[0], server)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final
 
+import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
@@ -23,6 +24,12 @@ MOST_SIGNATURES: Final = 32
 _NAME = re.compile(r"[^\s+]+")
 _LINE = re.compile(r"— ([^\s+]+) ([A-Za-z0-9+/]+={0,2})")
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
+
+
+def origin_of(state: bytes, commitment: bytes) -> str:
+    """The name of the log over a ledger, from its first event: by which clock it records, and how its commitment begins."""
+    clock = msgspec.json.decode(state, type=dict[str, str])["clock"]
+    return f"nqms/{clock}/{commitment.hex()[:16]}"
 
 
 class BadNote(ValueError):

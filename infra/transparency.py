@@ -14,7 +14,6 @@ from threading import Event as Signal
 from threading import RLock
 from typing import Any, Final
 
-import msgspec
 import psycopg
 from psycopg_pool import PoolTimeout
 
@@ -25,7 +24,6 @@ from infra.log_files import CHECKPOINT, WITNESSED, LogDiverged, LogFolder, bundl
 from infra.log_keys import Loss, SigningKeys, countersigned, loss, says_lost
 from infra.merkle import WIDTH, Frontier, Tree, leaf_hash, root_of, tile_widths
 from infra.notes import ED25519, BadNote, Checkpoint, Note, VerifierKey, opened, seen_by
-from infra.records import StoredFact
 
 TICK: Final = 1.0
 """Seconds between two looks at the ledger, and so at the least between two checkpoints."""
@@ -35,17 +33,6 @@ _COSIGNED = "cosigned"
 _KEY = "key"
 _REPLACED = "keys"
 _log = logging.getLogger("nqms.log")
-
-
-def origin_of(first: StoredFact) -> str:
-    """The name of the log over a ledger: by which clock it records, and the beginning of its first event's commitment."""
-    return name_of(first.state, first.commitment)
-
-
-def name_of(state: bytes, commitment: bytes) -> str:
-    """The same, from the two of the first event that matter."""
-    clock = msgspec.json.decode(state, type=dict[str, str])["clock"]
-    return f"nqms/{clock}/{commitment.hex()[:16]}"
 
 
 @dataclass

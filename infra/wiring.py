@@ -18,12 +18,13 @@ from infra.erasing import finish
 from infra.keyring import Keyring
 from infra.ledger import Ledger
 from infra.matters import Matters
+from infra.notes import origin_of
 from infra.projector import Projector
 from infra.reading import Reading
 from infra.recorder import LEDGER_OPENED, LedgerRecorder
 from infra.settings import Settings
 from infra.snapshots import Snapshots
-from infra.transparency import TransparencyLog, origin_of
+from infra.transparency import TransparencyLog
 from infra.vault import Vault
 
 ORIGIN = "nqms"
@@ -88,7 +89,12 @@ def _log(settings: Settings, database: Database, recorder: LedgerRecorder, folde
     (first,) = recorder.read(0, 1)
     keys = folder / "keys" / "log"
     return TransparencyLog(
-        database, folder / "log", keys, origin_of(first), settings.witness_keys, settings.witness_quorum
+        database,
+        folder / "log",
+        keys,
+        origin_of(first.state, first.commitment),
+        settings.witness_keys,
+        settings.witness_quorum,
     )
 
 

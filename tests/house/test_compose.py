@@ -42,11 +42,17 @@ def test_what_is_started_exists() -> None:
     assert commands - verbs() == set()
 
 
+def test_what_posts_to_webhooks_waits_behind_a_profile_of_its_own() -> None:
+    assert " ".join(OURS["webhooks"]["command"]) == "webhook run"
+    assert started({"webhooks"}) - started(set()) == {"webhooks"}
+    assert set(OURS["webhooks"]["depends_on"]) == {"postgres", "migrate"}, "no broker"
+
+
 def test_what_hands_the_ledger_on_waits_behind_its_profile() -> None:
     assert {" ".join(OURS[name]["command"]) for name in OUTSIDE} == {"kafka init", "relay"}
     assert {"kafka init", "relay"} - verbs() == set()
     assert OUTSIDE.isdisjoint(started(set()))
-    assert started({"relay"}) == SERVICES.keys()
+    assert started({"relay"}) == SERVICES.keys() - {"webhooks"}
 
 
 def test_the_relay_waits_for_its_topics() -> None:

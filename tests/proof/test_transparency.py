@@ -16,9 +16,9 @@ from infra.log_files import LogDiverged, entries_in, numbered, tile_path
 from infra.log_keys import present_key
 from infra.log_source import FolderLog
 from infra.merkle import consistent, included, leaf_hash, root_of
-from infra.notes import COSIGNATURE, BadNote, Signer, opened
+from infra.notes import COSIGNATURE, BadNote, Signer, opened, origin_of
 from infra.recorder import LedgerRecorder
-from infra.transparency import TransparencyLog, origin_of
+from infra.transparency import TransparencyLog
 from infra.witness import Refused, Witness
 from tests.infra.appends import an_append, new_stream
 from tests.proof.superuser import by_superuser
@@ -33,7 +33,7 @@ def start(database: Database, recorder: LedgerRecorder, tmp_path: Path) -> Calla
     def opening(**more: object) -> TransparencyLog:
         (first,) = recorder.read(0, 1)
         folder, keys = tmp_path / "log", tmp_path / "keys"
-        return TransparencyLog(database, folder, keys, origin_of(first), **more)  # pyright: ignore[reportArgumentType]
+        return TransparencyLog(database, folder, keys, origin_of(first.state, first.commitment), **more)  # pyright: ignore[reportArgumentType]
 
     return opening
 

@@ -106,15 +106,20 @@ def test_staff_list_their_affiliates_programs_and_people_their_own(read_only: De
     assert codes(client.get("/decisions", by=lake.id_of("lead"))) == ["NOT_DISCLOSED"]
 
 
-def test_the_stream_is_for_the_operator_and_the_national_body(read_only: Desk) -> None:
+def test_the_whole_stream_is_for_the_operator_and_the_national_body_and_an_affiliates_for_its_staff(
+    read_only: Desk,
+) -> None:
     client, lake = read_only.client(), read_only.journeys["lake"]
     page = client.get("/events", by="operator", after=3, limit=5).json()
     assert [e["position"] for e in page["events"]] == [4, 5, 6, 7, 8]
     assert page["next_after"] == 8
     assert set(page["events"][0]) >= {"stream", "version", "type", "recorded_at", "actor", "commitment", "data"}
     assert client.get("/events", by=lake.id_of("national")).status_code == 200
-    for part in ("lead", "administrator", "decider"):
-        assert codes(client.get("/events", by=lake.id_of(part))) == ["NOT_DISCLOSED"]
+    assert codes(client.get("/events", by=lake.id_of("lead"))) == ["NOT_DISCLOSED"]
+    for part in ("administrator", "decider"):
+        told = client.get("/events", by=lake.id_of(part), limit=500).json()["events"]
+        programs = {e["stream"] for e in told if e["stream"].startswith("program:")}
+        assert programs == {f"program:{lake.program_id}"}
 
 
 @pytest.mark.req("M3", "M11")

@@ -324,7 +324,7 @@ def test_the_envelope_is_rfc_8785(
         "stream": stream,
         "version": 7,
         "type": "T.v1",
-        "recorded_at": moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond:06}Z",
+        "recorded_at": f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond:06}Z".rjust(27, "0"),
         "occurred_on": None if day is None else str(day),
         "provenance": "native",
         "actor_person": person,

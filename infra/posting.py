@@ -11,7 +11,7 @@ import ssl
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from threading import Timer
+from threading import Event, Timer
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
@@ -119,7 +119,13 @@ class Poster:
         connection = http.client.HTTPConnection(parts.hostname, port, timeout=self._whole)
         opened = self._opened(parts.hostname, port)
         # Each read has its own patience; somebody who sends a byte now and then is cut off by this one.
-        cut = Timer(self._whole, lambda: _cut(connection.sock))
+        over = Event()
+
+        def cut_off() -> None:
+            over.set()  # before anything else: whoever reads the end that this makes must know where it comes from
+            _cut(connection.sock)
+
+        cut = Timer(self._whole, cut_off)
         cut.daemon = True
         connection.sock = opened
         cut.start()
@@ -133,14 +139,13 @@ class Poster:
             answer = connection.getresponse()
             taken = 200 <= answer.status < 300
         except (OSError, http.client.HTTPException):
-            if cut.is_alive():
+            if not over.is_set():
                 raise
             raise TimeoutError from None
         finally:
-            in_time = cut.is_alive()
             cut.cancel()
             connection.close()
-        if not in_time:  # what was answered was cut off
+        if over.is_set():  # what was answered was cut off
             raise TimeoutError
         return None if taken else f"it answered {answer.status}"
 

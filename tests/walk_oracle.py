@@ -181,12 +181,12 @@ class Watch:
 
     def _cycles(self, after: Program, events: tuple[Any, ...]) -> None:
         reversed_ = any(name(e) == "DecisionReversed" for e in events)
-        overturned = any(getattr(e, "kind", "") == "on_appeal" for e in events)
+        overturned = {e.cycle_id for e in events if getattr(e, "kind", "") == "on_appeal"}
         open_schemes = [c.scheme for c in after.cycles.values() if c.phase not in ENDED]
         assert len(open_schemes) == len(set(open_schemes)), "two cycles of one scheme are under way"
         for cycle_id, phase in self.ended.items():
             again = after.cycles[cycle_id].phase
-            same = again is phase or (overturned and again is Phase.DECIDED)
+            same = again is phase or (cycle_id in overturned and again is Phase.DECIDED)
             assert same or (reversed_ and phase is Phase.DECIDED), f"the {phase} cycle {cycle_id} lives again"
         self.ended = {i: c.phase for i, c in after.cycles.items() if c.phase in ENDED}
 

@@ -67,6 +67,18 @@ def test_a_lone_caller_writes_in_its_own_thread() -> None:
     assert seen == [threading.get_ident()] * 3
 
 
+def test_a_leader_waits_a_moment_for_those_just_answered_and_a_lone_caller_for_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gate, pauses = Gate(), list[float]()
+    gate.run(*some(9))
+    monkeypatch.setattr(group_commit.time, "sleep", pauses.append)
+    gate.group.submit(some(1)[0])
+    assert pauses == [group_commit.PAUSE], "nobody came back meanwhile"
+    gate.group.submit(some(1)[0])
+    assert len(pauses) == 1, "it was alone the last time"
+
+
 def test_each_call_gets_the_outcomes_of_its_own_appends() -> None:
     refused = VersionConflict("s", 1, 2)
     gate = Gate(lambda appends: [refused if a.events == () else DONE for a in appends])

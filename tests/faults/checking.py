@@ -29,7 +29,7 @@ def check_ledger(address: str, order: Order, answers: Mapping[tuple[int, int], i
     assert counts[0] == 1 + sum(sizes.values())
     for pair in pairs:
         name, last, many, streams = stored[command(order.seed, *pair)]
-        assert (name, many, streams) == (stream(order.seed, pair[0]), sizes[pair], 1)
+        assert (name, many, streams) == (stream(order.seed, *pair), sizes[pair], 1)
         assert answers.get(pair, last) == last
     assert set(answers) <= set(pairs)
     assert len(stored) == 1 + len(pairs)

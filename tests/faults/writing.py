@@ -1,7 +1,7 @@
 """A program that writes until it is told to stop or killed: `python -m tests.faults.writing`, its order in JSON.
 
-Every thread has one stream and a plan that follows from the seed: command n of thread t always has the same id, the
-same number of events and the same request. So a program that starts after a kill repeats what may have been lost in
+Every thread has one stream after another and a plan that follows from the seed: command n of thread t always has the
+same id, the same stream, the same number of events and the same request. So a program that starts after a kill repeats what may have been lost in
 between, and whoever reads the ledger can tell what must be there. Each answer is told in one line on stdout.
 """
 
@@ -27,6 +27,8 @@ from infra.recorder import Actor, Append, LedgerRecorder, NewEvent
 from infra.wire import Wire
 
 _SPACE = UUID("0a3f3f62-6d0b-5a86-9d0a-8e6f0d9f7c11")
+OF_A_STREAM = 500
+"""Commands; 15 events each at most, and a stream holds 10,000."""
 NAIVE_TABLE = "CREATE TABLE naive (position bigserial PRIMARY KEY, stream text, version int)"
 
 
@@ -49,9 +51,9 @@ class Order:
         return json.dumps(asdict(self))
 
 
-def stream(seed: int, thread: int) -> str:
-    """The stream of a thread."""
-    return f"program:{uuid5(_SPACE, f'{seed} {thread}')}"
+def stream(seed: int, thread: int, n: int = 0) -> str:
+    """The stream that command n of a thread writes to: a stream ends before it is full."""
+    return f"program:{uuid5(_SPACE, f'{seed} {thread} {n // OF_A_STREAM}')}"
 
 
 def size(seed: int, thread: int, n: int, largest: int) -> int:
@@ -66,9 +68,10 @@ def command(seed: int, thread: int, n: int) -> UUID:
 
 def plan(order: Order, thread: int, first: int) -> Iterator[Append]:
     """A thread's commands from number `first` on."""
-    name = stream(order.seed, thread)
-    after = sum(size(order.seed, thread, n, order.largest) for n in range(first))
+    begun = first - first % OF_A_STREAM
+    after = sum(size(order.seed, thread, n, order.largest) for n in range(begun, first))
     for n in range(first, order.commands):
+        name, after = stream(order.seed, thread, n), after if n % OF_A_STREAM else 0
         many = size(order.seed, thread, n, order.largest)
         events = tuple(NewEvent(name, after + k, "Noted.v1", b'{"n":%d}' % n) for k in range(1, many + 1))
         expected = {name: after}

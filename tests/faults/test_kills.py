@@ -21,6 +21,7 @@ import pytest
 
 from infra.database import Database, EmbeddedServer, connect, create_roles, create_schema
 from infra.recorder import LedgerRecorder
+from tests.consumers.relays import until
 from tests.faults.checking import check_ledger
 from tests.faults.programs import Program
 from tests.faults.writing import Order
@@ -114,11 +115,11 @@ def kill_server(server: EmbeddedServer, times: int, seed: int) -> tuple[Order, d
         assert all(program.spoke.wait(60) for program in programs)
         for _ in range(times):
             time.sleep(rng.random() * 0.3)
-            begin = time.perf_counter()
-            os.kill(a_victim(server, rng), signal.SIGKILL)
-            for program in programs:
-                program.spoke.clear()
+            begin = kill_one(server, rng)
             server.start()
+            until(lambda: takes_connections(server))
+            for program in programs:  # what they told until now may be from before
+                program.spoke.clear()
             assert all(program.spoke.wait(60) for program in programs)
             recovery.append(time.perf_counter() - begin)
     finally:
@@ -128,13 +129,29 @@ def kill_server(server: EmbeddedServer, times: int, seed: int) -> tuple[Order, d
     return finished(order, answers), answers, recovery
 
 
-def a_victim(server: EmbeddedServer, rng: random.Random) -> int:
-    """The server's first process, or the backend of a writer, on which the first one lets all others go too."""
+def kill_one(server: EmbeddedServer, rng: random.Random) -> float:
+    """Kill the server's first process, or the backend of a writer, on which the first one lets all others go too; when.
+
+    It comes back when that has happened: whoever was connected has lost the connection.
+    """
     assert server.pid is not None
     with psycopg.connect(server.dsn(), autocommit=True) as connection:
         query = "SELECT pid FROM pg_stat_activity WHERE application_name = 'nqms writer'"
         writers: Any = connection.execute(query).fetchall()
-    return rng.choice([server.pid, *(row[0] for row in writers)])
+        begin = time.perf_counter()
+        os.kill(rng.choice([server.pid, *(row[0] for row in writers)]), signal.SIGKILL)
+        with pytest.raises(psycopg.OperationalError):
+            connection.execute("SELECT pg_sleep(60)")
+    return begin
+
+
+def takes_connections(server: EmbeddedServer) -> bool:
+    """Whether the server has recovered."""
+    try:
+        psycopg.connect(server.dsn()).close()
+    except psycopg.OperationalError:
+        return False
+    return True
 
 
 def test_a_killed_server_loses_nothing_that_was_acknowledged(server: EmbeddedServer) -> None:

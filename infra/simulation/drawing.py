@@ -120,9 +120,8 @@ class Drawing(Episodes):
     def _go_on(self) -> None:
         """The next thing: a cycle where nothing assessed is held, else the years of a term."""
         self.day += self.days(3, 20)
-        status, tier = self.oracle.status(self.scheme, self.day)
-        assessed = tier is not None and tier in [t.code for t in self.rules.final]
-        if status in RUNNING and assessed:
+        status, _ = self.oracle.status(self.scheme, self.day)
+        if self._rests_on_assessment():
             self._in_term()
         elif self.chance(0.15):
             self.day += self.days(100, 300)
@@ -137,6 +136,11 @@ class Drawing(Episodes):
         if not self.over and self.fate("leader"):
             self.put(acts.Small, self.day, "leader")
 
+    def _rests_on_assessment(self) -> bool:
+        """Whether a tier is in term that an assessment ends with; not one that comes with admission."""
+        status, tier = self.oracle.status(self.scheme, self.day)
+        return status in RUNNING and tier in [t.code for t in self.rules.final]
+
     def _in_term(self) -> None:
         """What a term brings, up to its renewal or its end."""
         term = self.term()
@@ -146,7 +150,7 @@ class Drawing(Episodes):
             self.after_a_cycle(term)
         self._advances()
         self._fated()
-        if self.over:
+        if self.over or not self._rests_on_assessment():  # whoever moved to another affiliate is but admitted there
             return
         term = self.term()
         end = term.end if term else None

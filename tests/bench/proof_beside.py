@@ -9,19 +9,25 @@ acknowledged. The figure is the ratio of the two rates; every event is found und
 import sys
 import tempfile
 import time
+from collections import deque
 from pathlib import Path
+from random import Random
 from threading import Event, Thread
 
 from infra.merkle import leaf_hash, root_of
 from infra.settings import Settings
 from infra.transparency import TransparencyLog
 from infra.wiring import Service, open_service
+from tests.bench.measure import percentile
 from tests.bench.proving import appended, followed
 from tests.infra.appends import an_append, new_stream
 
 BLOCK = 3.0
 """Seconds of one turn."""
-SAMPLES = 25
+PAUSE = 0.02
+"""Seconds between two events, on average, whose delay is measured."""
+LOOK = 0.005
+"""Seconds between looks at the checkpoint: so exact is a delay."""
 
 
 def beside(service: Service, seconds: float) -> tuple[list[float], list[float]]:
@@ -31,20 +37,29 @@ def beside(service: Service, seconds: float) -> tuple[list[float], list[float]]:
     return [without for without, _ in both], [with_it for _, with_it in both]
 
 
-def delays(service: Service) -> list[float]:
-    """For some events, how long until a signed checkpoint covered each, in seconds."""
-    stop, found = Event(), list[float]()
-    thread = Thread(target=service.log.run, args=(stop,))
-    thread.start()
-    for n in range(SAMPLES):
-        time.sleep(0.037 * (n % 9))  # events do not come in step with the loop
-        position = service.ledger.recorder.append(an_append(new_stream())).position or 0
-        began = time.perf_counter()
-        while (signed := service.log.checkpoint()) is None or signed[0].size < position:
-            time.sleep(0.005)
-        found.append(time.perf_counter() - began)
+def delays(service: Service, seconds: float) -> list[float]:
+    """Events are written for some seconds, now and then; how long until a signed checkpoint covered each, in seconds."""
+    stop, drawn, found = Event(), Random(1), list[float]()
+    waiting: deque[tuple[int, float]] = deque()
+    following = Thread(target=service.log.run, args=(stop,))
+
+    def write() -> None:
+        end = time.perf_counter() + seconds
+        while time.perf_counter() < end:
+            time.sleep(drawn.uniform(0, 2 * PAUSE))  # events do not come in step with the loop
+            position = service.ledger.recorder.append(an_append(new_stream())).position or 0
+            waiting.append((position, time.perf_counter()))
+
+    writing = Thread(target=write)
+    following.start()
+    writing.start()
+    while writing.is_alive() or waiting:
+        signed, now = service.log.checkpoint(), time.perf_counter()
+        while waiting and signed and signed[0].size >= waiting[0][0]:
+            found.append(now - waiting.popleft()[1])
+        time.sleep(LOOK)
     stop.set()
-    thread.join()
+    following.join()
     return sorted(found)
 
 
@@ -59,7 +74,7 @@ def main(seconds: float) -> None:
     with tempfile.TemporaryDirectory() as folder, open_service(Settings(data_dir=Path(folder) / "data")) as service:
         appended(service, 1.0)
         without, with_it = beside(service, seconds)
-        late = delays(service)
+        late = delays(service, seconds)
         assert whole(service, service.log)
         ratio = sum(with_it) / sum(without)
         head = service.ledger.recorder.head()[0]
@@ -68,7 +83,8 @@ def main(seconds: float) -> None:
         )
         print(f"with the log {ratio:.2f} of the rate without it")
         print(
-            f"from an event to a signed checkpoint: median {late[len(late) // 2]:.2f} s, latest of {len(late)} {late[-1]:.2f} s"
+            f"from an event to a signed checkpoint, {len(late):,} events: median {percentile(late, 0.5):.3f} s, "
+            f"p99 {percentile(late, 0.99):.3f} s, latest {late[-1]:.3f} s"
         )
 
 

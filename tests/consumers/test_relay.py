@@ -218,7 +218,11 @@ def test_without_topics_it_says_how_to_make_them(desk: Desk, cluster: Cluster, t
 
 
 def test_topics_with_other_settings_are_refused_by_name(desk: Desk, cluster: Cluster, topics: Topics) -> None:
-    loose = Topic(topics.ledger.name, "", {"cleanup.policy": "compact", "retention.ms": "1000"})
+    loose = Topic(
+        topics.ledger.name,
+        "",
+        {"cleanup.policy": "compact", "retention.ms": "1000", "message.timestamp.type": "CreateTime"},
+    )
     cluster.create((loose,), 3, 1)
     with pytest.raises(TopicsDiffer) as refused:
         cluster.create(topics.standing(), 3, 1)

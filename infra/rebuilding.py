@@ -5,7 +5,6 @@ comparison at the end of a rebuild shows. A rebuild that was stopped, by whateve
 """
 
 import logging
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -17,6 +16,7 @@ from infra.arrivals import TOLD
 from infra.builders import Order, builders
 from infra.building import HASTE, build, build_chunks, plan
 from infra.database import Connection, Database
+from infra.processes import cores
 from infra.read_tables import Difference, ReadTable
 from projections import READ_MODELS
 
@@ -24,7 +24,6 @@ _log = logging.getLogger("nqms.rebuilding")
 _LOCK = 0x6E716D73_72656275  # "nqmsrebu", one rebuild at a time
 _OUT_OF_SIGHT = -1
 _LOOK = 0.1  # seconds between looks at what other processes have built
-_MOST = 4  # processes that build together
 _ALONE = 50_000
 """Ledgers of fewer facts are built by this process alone: others would hardly have started."""
 
@@ -126,7 +125,7 @@ class Rebuilding:
             return done
 
         left = order.upto - tell()
-        count = workers if workers is not None else min(_MOST, os.cpu_count() or 1) if left >= _ALONE else 1
+        count = workers if workers is not None else cores() if left >= _ALONE else 1
         if count > 1 and all(self._tables[name].model in READ_MODELS for name in order.names):
             with builders(order, count) as processes:
                 while any(process.poll() is None for process in processes):

@@ -8,15 +8,12 @@ from typing import Protocol
 import msgspec
 import psycopg
 
-from domain import evolve, initial
-from domain.decision import TierDecisionDeferred, TierDenied
 from domain.documents import DocumentUploaded
 from domain.erasure import PersonErased
-from domain.evidence import TierEligibilityEvaluated, rederive
-from domain.grant import TierGranted
+from domain.evidence import TierEligibilityEvaluated
 from domain.language import Event
-from domain.reversal import DecisionCorrected
 from domain.values import TextRef
+from infra.database import Database
 from infra.directory_check import DirectoryCheck
 from infra.documents import DocumentStore, ErasedDocument, UnknownDocument
 from infra.erasing import cited
@@ -26,20 +23,24 @@ from infra.mapper import Recorded, decode
 from infra.notes import Checkpoint
 from infra.projector import Projector
 from infra.records import StoredFact, commitment
+from infra.rederiving import rederived
 from infra.snapshots import Snapshots
 from infra.transparency import TransparencyLog
 from infra.vault import DamagedSecret, MissingKey, UnknownSecret, Vault, text_digest
 
 BATCH = 1_000
 MOST_NAMED = 50
-Decision = TierGranted | TierDenied | TierDecisionDeferred
-"""The decisions that rest on an evaluation of the evidence; a correction rests on one too."""
 Progress = Callable[[str, int, int], None]
 """Told now and then: what is being checked, how far, of how many."""
 
 
 class Verified(Protocol):
     """What of a service is verified."""
+
+    @property
+    def database(self) -> Database:
+        """Where it is kept."""
+        ...
 
     @property
     def ledger(self) -> Ledger:
@@ -140,7 +141,7 @@ def verified(service: Verified, progress: Progress = _silent, kept: Sequence[Che
     head = service.ledger.recorder.head()[0]
     sweep = _Sweep(service, head, progress, log)
     sweep.run()
-    decisions = _decisions(service.ledger, sweep, progress)
+    decisions = _decisions(service, sweep, progress)
     models = _models(service.projector, head, progress)
     first = [sweep.commitments, sweep.order, sweep.readable, _logged(log, head)]
     checks = [*first, decisions, models, _published(sweep.directories), *_cited(service, sweep, progress)]
@@ -237,74 +238,18 @@ def _place(fact: StoredFact) -> str:
     return f"position {fact.position} ({fact.stream}@{fact.version} {fact.type})"
 
 
-def _decisions(ledger: Ledger, sweep: _Sweep, progress: Progress) -> Check:
+def _decisions(service: Verified, sweep: _Sweep, progress: Progress) -> Check:
     """Every recorded evaluation made again from the events before it, and every decision held against its evaluation."""
     check = Check("decisions", "decisions derived again")
-    for n, stream in enumerate(sweep.evaluated, 1):
-        try:
-            _rederived(ledger, stream.partition(":")[2], sweep.head, check)
-        except (LookupError, ValueError, AttributeError, msgspec.MsgspecError) as error:
-            check.note_divergence(f"{stream}: it cannot be derived: {type(error).__name__}: {error}")
-        progress("decisions", n, len(sweep.evaluated))
+    programs = [stream.partition(":")[2] for stream in sweep.evaluated]
+
+    def told(done: int) -> None:
+        progress("decisions", done, len(programs))
+
+    for one in rederived(service.ledger, service.database.app_dsn, programs, sweep.head, told):
+        check.count += one.decisions
+        check.divergences += one.divergences
     return check
-
-
-def _rederived(ledger: Ledger, program_id: str, head: int, check: Check) -> None:
-    shelf = ledger.shelf()
-    state = initial("program", program_id)
-    evaluated: dict[int, TierEligibilityEvaluated] = {}
-    granted: dict[str, str] = {}
-    # Straight from the ledger: what is remembered of a stream was read before somebody may have changed it.
-    for version, kind, fields in ledger.recorder.read_states(f"program:{program_id}", upto_position=head):
-        event = decode(kind, fields)
-        place = f"program:{program_id}@{version}"
-        if isinstance(event, TierEligibilityEvaluated):
-            evaluated[version] = event
-            if event.through_version != version - 1:
-                check.note_divergence(
-                    f"{place}: evaluated up to {event.through_version}, not up to the event before it"
-                )
-            different = rederive(state, shelf, event)
-            if different:
-                check.note_divergence(f"{place}: derived again, these differ: {', '.join(different)}")
-        if isinstance(event, Decision):
-            check.count += 1
-            fault = _unfounded(event, evaluated.get(event.evaluation))
-            if fault:
-                check.note_divergence(f"{place}: {fault}")
-        if isinstance(event, TierGranted):
-            granted[event.decision_id] = event.tier
-        if isinstance(event, DecisionCorrected):
-            check.count += 1
-            fault = _uncorrected(event, evaluated.get(event.evaluation), granted)
-            if fault:
-                check.note_divergence(f"{place}: {fault}")
-        state = evolve(state, event, version)
-
-
-def _unfounded(event: Decision, evaluated: TierEligibilityEvaluated | None) -> str | None:
-    """Why a decision does not follow from its evaluation, if it does not."""
-    if evaluated is None or evaluated.decision_id != event.decision_id:
-        return "it names no evaluation of its own"
-    carried = evaluated.evaluation.of(event.tier).result == "true"
-    if isinstance(event, TierGranted) and not carried:
-        return f"{event.tier} was granted, but the evidence does not carry it"
-    return (
-        f"{event.tier} was denied, but the evidence carries it" if isinstance(event, TierDenied) and carried else None
-    )
-
-
-def _uncorrected(
-    event: DecisionCorrected, evaluated: TierEligibilityEvaluated | None, granted: dict[str, str]
-) -> str | None:
-    """Why the correction of a grant does not follow from the evidence as it was looked at again, if it does not."""
-    if evaluated is None or evaluated.decision_id != event.decision_id:
-        return "it names no evaluation of the decision that it corrects"
-    tier = granted.get(event.decision_id)
-    if tier is None:
-        return "it corrects a decision that granted nothing"
-    carried = evaluated.evaluation.of(tier).result == "true"
-    return None if carried else f"{tier} was corrected, but the evidence does not carry it any more"
 
 
 def _models(projector: Projector, head: int, progress: Progress) -> Check:

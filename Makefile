@@ -44,7 +44,7 @@ test: $(STAMP) ## all tests but the long ones
 soak: $(STAMP) ## the long tests; random lives: NQMS_WALKS=300000 or NQMS_WALK_MINUTES=60, from NQMS_FIRST_SEED=1000
 	$(RUN) pytest -m soak $(ARGS)
 
-faults: $(STAMP) ## breaks processes, connections and databases on purpose; long: how much: docs/faults.md
+faults: $(STAMP) ## breaks processes, connections and databases on purpose, at length; how much is said in docs/faults.md
 	$(RUN) pytest -m faults $(ARGS)
 
 bench: $(STAMP) ## every figure of docs/bench.md, ours beside others in one run; build/bench.json and a picture. Hours: ARGS="--full"

@@ -18,6 +18,8 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 from uuid import uuid4
 
 VERSION = "4.1.1"
@@ -153,14 +155,16 @@ def running() -> Generator[Broker]:
     """A broker, gone at the end with all it was told."""
     named = os.environ.get("NQMS_TEST_KAFKA")
     if named:
-        yield Broker("another's", named)
+        with clients_sockets_held():
+            yield Broker("another's", named)
         return
     folder = Path(tempfile.mkdtemp(prefix="nqk-"))
     jars = files()
     broker = _in_memory(folder) if jars is None else _apache(folder, jars)
     try:
         broker.start()
-        yield broker
+        with clients_sockets_held():
+            yield broker
     finally:
         broker.kill()  # its folder goes with it: nothing has to be put in order
         shutil.rmtree(folder, ignore_errors=True)
@@ -183,11 +187,33 @@ def running_nodes(count: int = 3) -> Generator[list[Broker]]:
             node.launch()
         for node in nodes:
             node.wait()
-        yield nodes
+        with clients_sockets_held():
+            yield nodes
     finally:
         for node in nodes:
             node.kill()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def clients_sockets_held() -> Generator[None]:
+    """Hold every socket that a Kafka client makes in this process, and close them at the end.
+
+    The client drops one whose connecting fails or is overtaken by its closing. Nobody would close it but the garbage
+    collector, in the midst of some other test, which would fail for it.
+    """
+    made = list[socket.socket]()
+
+    def held(_: object, *words: Any) -> socket.socket:
+        made.append(one := socket.socket(*words))
+        return one
+
+    try:
+        with patch("kafka.net.inet.KafkaNetSocket.socket", held):
+            yield
+    finally:
+        for one in made:
+            one.close()
 
 
 def _apache(folder: Path, jars: Path) -> Broker:

@@ -1,6 +1,6 @@
 """`make bench`: measures every line of the table in docs/bench.md and says what is reached.
 
-python -m tests.bench [--quick] [--full] [--only ROW,...] [--no-peers] [--again] [--out FILE] [--folder FOLDER]
+python -m tests.bench [--quick] [--full] [--only ROW,...] [--no-peers] [--out FILE] [--folder FOLDER]
 """
 
 import argparse
@@ -165,7 +165,6 @@ def arguments(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--full", action="store_true", help="up to 10,000,000 events")
     parser.add_argument("--only", default=",".join(ROOMS), help=f"some of {','.join(ROOMS)}")
     parser.add_argument("--no-peers", action="store_true", help="without those that have to be installed")
-    parser.add_argument("--again", action="store_true", help="histories told again instead of generated: quicker")
     parser.add_argument("--rounds", type=int, help="rounds of everything that is repeated")
     parser.add_argument(
         "--out", type=Path, default=Path("build/bench.json"), help="the file; the picture lies beside it"
@@ -185,7 +184,7 @@ def plan_of(asked: argparse.Namespace) -> Plan:
         plan = replace(plan, sizes=(*Plan().sizes, 10_000_000))
     if asked.rounds:
         plan = replace(plan, rounds=asked.rounds, heavy_rounds=asked.rounds)
-    return replace(plan, peers=not asked.no_peers, generates=not asked.again)
+    return replace(plan, peers=not asked.no_peers)
 
 
 def main(words: Sequence[str]) -> int:

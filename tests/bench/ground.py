@@ -54,8 +54,6 @@ class Plan:
     """Events that the library's projection runner goes through in each round."""
     kills: int = 200
     peers: bool = True
-    generates: bool = True
-    """Whether histories are made by `nqms simulate`; else the demonstration's lives are told again, which is quicker."""
     seed: int = 20260101
 
 
@@ -107,7 +105,7 @@ class Ground:
         self.server, self.folder, self.plan, self.tell = server, folder, plan, tell
         self.failures: dict[str, str] = {}
         """Groups of rows that could not be measured at all, with the reason."""
-        self.generates = plan.generates
+        self.generates = True
         """Whether histories are made by the generator, as long as there is one and it works."""
         self.events_of_a_program = 500.0
         """Of generated histories, as far as is known."""

@@ -144,9 +144,17 @@ def peak_mb() -> float:
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
     except OSError:
-        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return most / (1e6 if sys.platform == "darwin" else 1e3)
+        return _most_mb(resource.RUSAGE_SELF)
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) * 1024 / 1e6
+
+
+def peak_of_ended_mb() -> float:
+    """The most memory that any process held which this one started and waited for, in MB."""
+    return _most_mb(resource.RUSAGE_CHILDREN)
+
+
+def _most_mb(whose: int) -> float:
+    return resource.getrusage(whose).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
 
 
 def fsync_rate(folder: Path, seconds: float = 1.0) -> float:

@@ -4,7 +4,6 @@ it or one of the processes that build beside it ever held.
 """
 
 import json
-import resource
 import sys
 import time
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 from infra.database import connect
 from infra.settings import Settings
 from infra.wiring import assemble
-from tests.bench.measure import peak_mb
+from tests.bench.measure import peak_mb, peak_of_ended_mb
 
 
 def main(folder: str, address: str) -> dict[str, Any]:
@@ -27,9 +26,8 @@ def main(folder: str, address: str) -> dict[str, Any]:
         seconds = time.perf_counter() - began
         assert set(service.projector.positions().values()) == {head}
         parked = service.projector.parked()
-    built = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
     found = [str(one) for one in differences] + [f"{model} waits" for model in parked]
-    return {"events": head, "seconds": seconds, "rss_mb": max(peak_mb(), built), "differences": found}
+    return {"events": head, "seconds": seconds, "rss_mb": max(peak_mb(), peak_of_ended_mb()), "differences": found}
 
 
 if __name__ == "__main__":

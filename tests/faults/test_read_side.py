@@ -21,33 +21,32 @@ from tests.replicated import fill
 from tests.small_world import granted
 
 FACTS = int(os.environ.get("NQMS_FAULT_FACTS", "100000"))
-KILLS = int(os.environ.get("NQMS_FAULT_KILLS", "100"))
 pytestmark = pytest.mark.faults
 
 
-def test_projectors_killed_again_and_again(database: Database, recorder: LedgerRecorder) -> None:
+def test_projectors_killed_again_and_again(database: Database, recorder: LedgerRecorder, kills: int) -> None:
     """Two processes at work, one of them killed at a random moment each time and replaced: rows and positions agree."""
     dice, watching = random.Random(5), Projector(database, recorder)
     head = fill(database, FACTS // 50, most=FACTS)
     processes = [started(database, batch=100) for _ in range(2)]
-    kills, waits = 0, list[float]()
+    done, waits = 0, list[float]()
     try:
-        while kills < KILLS:
+        while done < kills:
             time.sleep(dice.uniform(0, 0.5))
             victim = dice.randrange(2)
             killed(processes[victim])
-            kills += 1
+            done += 1
             begun, reached = time.monotonic(), watching.position()
             assert watching.wait_for(min(reached + 1, head), 60), "the other goes on"
             waits.append(time.monotonic() - begun)
             processes[victim] = started(database, batch=100)
-            if kills % 20 == 0:
-                head = fill(database, 20, first=FACTS + kills * 20)
+            if done % 20 == 0:
+                head = fill(database, 20, first=FACTS + done * 20)
         assert watching.wait_for(head, 600)
     finally:
         for process in processes:
             killed(process)
-    print(f"{kills} kills, taken over within {max(waits):.2f} s, median {sorted(waits)[len(waits) // 2]:.3f} s")  # noqa: T201
+    print(f"{done} kills, taken over within {max(waits):.2f} s, median {sorted(waits)[len(waits) // 2]:.3f} s")  # noqa: T201
     assert watching.parked() == {}
     assert watching.verify() == []
 

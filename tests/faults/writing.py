@@ -1,8 +1,9 @@
 """A program that writes until it is told to stop or killed: `python -m tests.faults.writing`, its order in JSON.
 
 Every thread has one stream after another and a plan that follows from the seed: command n of thread t always has the
-same id, the same stream, the same number of events and the same request. So a program that starts after a kill repeats what may have been lost in
-between, and whoever reads the ledger can tell what must be there. Each answer is told in one line on stdout.
+same id, the same stream, the same number of events and the same request. So a program that starts after a kill repeats
+what may have been lost in between, and whoever reads the ledger can tell what must be there. Each answer is told in one
+line on stdout.
 """
 
 import json

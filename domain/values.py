@@ -5,7 +5,6 @@ digests and ``TextRef``s. Words that people wrote stay in the vault; the event c
 """
 
 import hashlib
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -145,12 +144,12 @@ class Rating(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return "not in practice" if self.in_practice == "no" else "not applicable"
 
 
-_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+_ENCODER = msgspec.json.Encoder(order="sorted")
 
 
 def canonical(value: object) -> bytes:
     """The one way to write a value as bytes for hashing: RFC 8785 JSON (ASCII keys, integers, no floats)."""
-    return _ENCODER.encode(msgspec.to_builtins(value, str_keys=True)).encode()
+    return _ENCODER.encode(msgspec.to_builtins(value, str_keys=True))
 
 
 def digest_of(value: object) -> str:

@@ -7,7 +7,7 @@ the register published it says whether its own rows of that position give the sa
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -30,6 +30,7 @@ from infra.topics import Topics
 from projections import directory
 from projections.directory import folded
 from projections.language import Question
+from projections.listed import EVER
 from projections.public import PublicRow, instant, shown_on
 from projections.snapshot import SHOWN, differing, digest, entries_of_copy
 
@@ -41,9 +42,10 @@ _MOST = 200
 _LONGEST_WORD = 120
 _log = logging.getLogger("nqms.site")
 _decode = msgspec.json.Decoder(PublicRow).decode
-_END: tuple[LiteralString, ...] = (
-    "UPDATE reading.directory SET to_position = %s WHERE generation = 1 AND key = %s AND to_position IS NULL",
-    "UPDATE reading.directory_spans SET to_position = %s WHERE generation = 1 AND key = %s AND to_position IS NULL",
+_TABLES: tuple[LiteralString, ...] = ("directory", "directory_spans", "directory_listings")
+_END: tuple[LiteralString, ...] = tuple(
+    f"UPDATE reading.{table} SET to_position = %s WHERE generation = 1 AND key = %s AND to_position IS NULL"
+    for table in _TABLES
 )
 _PUT = """INSERT INTO reading.directory (from_position, key, affiliate, listing, area, city, folded, body)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s)"""
@@ -51,6 +53,10 @@ _SPANS = """INSERT INTO reading.directory_spans
     (from_position, key, affiliate, listing, ordinal, scheme, tier, rank, zone, status, since, until)
 SELECT %s, %s, %s, %s, s.* FROM unnest(%s::int[], %s::text[], %s::text[], %s::int[], %s::text[], %s::text[], %s::date[],
     %s::date[]) AS s"""
+_LISTINGS = """INSERT INTO reading.directory_listings
+    (from_position, key, ordinal, since, until, affiliate, listing, area, city, folded)
+SELECT %s, %s, s.* FROM unnest(%s::int[], %s::date[], %s::date[], %s::text[], %s::text[], %s::text[], %s::text[],
+    %s::text[]) AS s"""
 _WHOLE = """INSERT INTO reading.whole (part, parts, position) VALUES (%s, %s, %s)
 ON CONFLICT (part) DO UPDATE SET parts = excluded.parts, position = excluded.position"""
 _PUBLISHED = """INSERT INTO reading.published (day, size, entries, root, sha256) VALUES (%s, %s, %s, %s, %s)
@@ -58,7 +64,7 @@ ON CONFLICT DO NOTHING"""
 _FORGET: tuple[LiteralString, ...] = tuple(
     f"""DELETE FROM reading.{table} WHERE to_position <=
     (SELECT size FROM reading.published ORDER BY day DESC OFFSET %s LIMIT 1)"""
-    for table in ("directory", "directory_spans")
+    for table in _TABLES
 )
 _POSITION = "SELECT CASE WHEN count(*) = max(parts) THEN min(position) END FROM reading.whole"
 _NEWEST = """SELECT day, size, entries, root, sha256 FROM reading.published
@@ -98,7 +104,26 @@ def _put(taking: Taking, position: int, key: str, row: PublicRow, body: bytes) -
         for n, (scheme, turn) in enumerate(turns)
     ]  # fmt: skip
     if lines:
-        taking.execute(_SPANS, (*about, *(list(column) for column in zip(*lines, strict=True))))
+        taking.execute(_SPANS, (*about, *_by_column(lines)))
+    since = [one.since or EVER for one in row.listings]
+    stretches = [
+        (
+            n,
+            since[n],
+            until,
+            one.affiliate,
+            one.listing,
+            folded(one.place.jurisdiction),
+            folded(one.place.city),
+            folded(one.name),
+        )
+        for n, (one, until) in enumerate(zip(row.listings, (*since[1:], None), strict=True))
+    ] or [(0, EVER, None, row.affiliate, row.listing, folded(place.jurisdiction), folded(place.city), folded(row.name))]
+    taking.execute(_LISTINGS, (position, key, *_by_column(stretches)))
+
+
+def _by_column(lines: Sequence[tuple[Any, ...]]) -> Iterator[list[Any]]:
+    return (list(column) for column in zip(*lines, strict=True))
 
 
 def site_reader(store: ReaderStore, cluster: Cluster, topics: Topics, **options: Any) -> Reader:

@@ -128,7 +128,8 @@ class Reading(Asking):
     ) -> Partners:
         """A page of listed programs: by rank within each scheme where one scheme or affiliate is asked for, else by name.
 
-        ``as_of`` None: today in each tier's zone; a day: also programs closed or merged since that held a tier on it. CursorInvalid for a cursor that is none of this question's.
+        ``as_of`` None: today in each tier's zone; a day: who was listed on it, by the name and the affiliate that each had then.
+        CursorInvalid for a cursor that is none of this question's.
         """
         bodies, more, change = page_of(
             self._ask, chosen, now=now, as_of=as_of, as_known=as_known, cursor=cursor, limit=limit
@@ -149,7 +150,7 @@ class Reading(Asking):
         self, day: date | None = None, *, now: datetime, affiliate: str | None = None, as_known: int | None = None
     ) -> list[Members]:
         """How many programs held each tier on a day, scheme by scheme; None: today in each tier's zone."""
-        question = directory.MEMBERS if as_known is None else directory.MEMBERS_THEN
+        question = directory.members(then=as_known is not None, on=day is not None)
         names = Members.__struct_fields__
         lines = self._ask(question, as_of=day, now=now, affiliate=affiliate, known=as_known)
         return [Members(**dict(zip(names, line, strict=True))) for line in lines]

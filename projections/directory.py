@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterator
 from datetime import date, datetime
 from functools import cache
-from typing import Any, Literal, LiteralString
+from typing import Any, Literal, LiteralString, cast
 from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
@@ -34,6 +34,7 @@ from domain.tenure import BEARING
 from domain.transfer import ProgramTransferredToAffiliate
 from projections.held import Tenured, borne, midnight
 from projections.language import Index, Question, ReadModel, Recorded, Row, columns, present, subject_of
+from projections.listed import EVER, Amended, Listing, stretches
 
 
 class FormerName(Row):
@@ -58,12 +59,18 @@ class Partner(Tenured):
     ein: str | None = None
     listing: Literal["pending", "listed", "paused", "declined", "merged", "discontinued"]
     former_names: tuple[FormerName, ...] = ()
+    amended: tuple[Amended, ...] = ()
+    """What became otherwise in how it is listed, in the order in which it was recorded."""
     successor: str | None = None
     """The program that it merged into."""
     renewals: dict[str, str] = {}
     """Renewals under way: cycle to scheme."""
     renewing: dict[str, date] = {}
     """Since when the renewal of a scheme is under review (M15)."""
+
+    def listings(self) -> Iterator[Listing]:
+        """How it is listed, and was, stretch by stretch in the order of the days."""
+        return stretches(self.amended)
 
     def next_change_at(self, now: datetime) -> datetime | None:
         """The next midnight at which one of its statuses changes, in UTC."""
@@ -80,11 +87,17 @@ def _values(row: Partner) -> tuple[Any, ...]:
     return row.affiliate, row.listing, folded(row.jurisdiction), folded(row.city), row.name, folded(row.name)
 
 
-def _lines(row: Partner) -> Iterator[tuple[Any, ...]]:
+def _spans(row: Partner) -> Iterator[tuple[Any, ...]]:
     for n, span in enumerate(row.history()):
         h = span.held
         line = h.scheme, h.tier, h.label, h.rank, h.zone, span.status, span.since, span.until
         yield n, row.affiliate, row.listing, *line
+
+
+def _listings(row: Partner) -> Iterator[tuple[Any, ...]]:
+    for n, one in enumerate(row.listings()):
+        place = folded(one.jurisdiction), folded(one.city)
+        yield n, one.since, one.until, one.affiliate, one.listing, *place, folded(one.name)
 
 
 model = ReadModel(
@@ -94,59 +107,84 @@ model = ReadModel(
     versioned=True,
     columns=columns(affiliate="text", listing="text", area="text", city="text", name="text", folded="text"),
     values=_values,
-    index=Index(
-        "directory_spans",
-        columns(
-            ordinal="int4", affiliate="text", listing="text", scheme="text", tier="text", label="text", rank="int4",
-            zone="text", status="text", since="date", until="date",
+    index=(
+        Index(
+            "directory_spans",
+            columns(
+                ordinal="int4", affiliate="text", listing="text", scheme="text", tier="text", label="text", rank="int4",
+                zone="text", status="text", since="date", until="date",
+            ),
+            _spans,
         ),
-        _lines,
+        Index(
+            "directory_listings",
+            columns(
+                ordinal="int4", since="date", until="date", affiliate="text", listing="text", area="text", city="text",
+                folded="text",
+            ),
+            _listings,
+        ),
     ),
 )  # fmt: skip
+
+
+def _amended(row: Partner, since: date, **said: str) -> Partner:
+    """The row with what it says otherwise from a day on, which has come."""
+    return replace(row, **cast(Any, said), amended=(*row.amended, Amended(since=since, said=said)))
+
+
+def _day(row: Partner, r: Recorded, scheme: str | None = None) -> date:
+    """The day on which a fact was recorded: in the zone of what the program holds, before that in UTC."""
+    zone = next((h.zone for h in row.held.values() if scheme in (None, h.scheme)), "UTC")
+    return r.recorded_at.astimezone(ZoneInfo(zone)).date()
 
 
 @model.on(ProgramRegistered)
 def _(row: Partner | None, r: Recorded) -> Partner:
     e: ProgramRegistered = r.event
-    return Partner(
-        program_id=subject_of(r.stream),
-        name=e.display_name,
-        affiliate=e.affiliate,
-        jurisdiction=e.jurisdiction,
-        city=e.city,
-        website=e.website,
-        ages=e.ages,
-        models=e.models,
-        ein=e.ein,
-        listing="pending",
-    )
+    about: dict[str, Any] = {
+        "name": e.display_name,
+        "affiliate": e.affiliate,
+        "jurisdiction": e.jurisdiction,
+        "city": e.city,
+    }
+    first = Partner(
+        program_id=subject_of(r.stream), website=e.website, ages=e.ages, models=e.models, ein=e.ein, listing="pending",
+        **about,
+    )  # fmt: skip
+    return _amended(first, EVER, listing="pending", **about)
 
 
 @model.on(ProgramListingApproved)
 def _(row: Partner | None, r: Recorded) -> Partner:
-    return replace(present(row, r), listing="listed", affiliate=r.event.affiliate)
+    known = present(row, r)
+    return _amended(known, _day(known, r), listing="listed", affiliate=r.event.affiliate)
 
 
 @model.on(ProgramListingDeclined)
 def _(row: Partner | None, r: Recorded) -> Partner:
-    return replace(present(row, r), listing="declined")
+    known = present(row, r)
+    return _amended(known, _day(known, r), listing="declined")
 
 
 @model.on(ProgramListingPaused)
 def _(row: Partner | None, r: Recorded) -> Partner:
-    return replace(present(row, r), listing="paused")
+    known = present(row, r)
+    return _amended(known, _day(known, r), listing="paused")
 
 
 @model.on(ProgramListingResumed)
 def _(row: Partner | None, r: Recorded) -> Partner:
-    return replace(present(row, r), listing="listed")
+    known = present(row, r)
+    return _amended(known, _day(known, r), listing="listed")
 
 
 @model.on(ProgramProfileAmended)
 def _(row: Partner | None, r: Recorded) -> Partner:
-    e: ProgramProfileAmended = r.event
-    changes = {"website": e.website, "city": e.city, "ages": e.ages, "models": e.models}
-    return replace(present(row, r), **{name: value for name, value in changes.items() if value is not None})
+    known, e = present(row, r), r.event
+    changes = {"website": e.website, "ages": e.ages, "models": e.models}
+    known = replace(known, **{name: value for name, value in changes.items() if value is not None})
+    return _amended(known, _day(known, r), city=e.city) if e.city is not None else known
 
 
 @model.on(*BEARING)
@@ -161,22 +199,25 @@ def _(row: Partner | None, r: Recorded) -> Partner:
     if known.name == e.display_name:
         return known
     former = FormerName(name=known.name, until=e.effective_on)
-    return replace(known, name=e.display_name, former_names=(*known.former_names, former))
+    known = replace(known, former_names=(*known.former_names, former))
+    return _amended(known, e.effective_on, name=e.display_name)
 
 
 @model.on(ProgramTransferredToAffiliate)
 def _(row: Partner | None, r: Recorded) -> Partner:
-    return replace(present(row, r), affiliate=r.event.to, jurisdiction=r.event.jurisdiction)
+    e: ProgramTransferredToAffiliate = r.event
+    return _amended(present(row, r), e.effective_on, affiliate=e.to, jurisdiction=e.jurisdiction)
 
 
 @model.on(ProgramMerged)
 def _(row: Partner | None, r: Recorded) -> Partner:
-    return replace(present(row, r), listing="merged", successor=r.event.into)
+    known = replace(present(row, r), successor=r.event.into)
+    return _amended(known, r.event.effective_on, listing="merged")
 
 
 @model.on(ProgramDiscontinued)
 def _(row: Partner | None, r: Recorded) -> Partner:
-    return replace(present(row, r), listing="discontinued")
+    return _amended(present(row, r), r.event.closed_on, listing="discontinued")
 
 
 @model.on(ParticipationRequested)
@@ -193,9 +234,7 @@ def _(row: Partner | None, r: Recorded) -> Partner:
     scheme = known.renewals.get(r.event.cycle_id)
     if scheme is None or scheme in known.renewing:
         return known
-    zone = next((h.zone for h in known.held.values() if h.scheme == scheme), "UTC")
-    since = r.recorded_at.astimezone(ZoneInfo(zone)).date()
-    return replace(known, renewing={**known.renewing, scheme: since})
+    return replace(known, renewing={**known.renewing, scheme: _day(known, r, scheme)})
 
 
 @model.on(TierDenied, AssessmentWithdrawn, AssessmentLapsed)
@@ -245,18 +284,25 @@ _SCOPE: dict[str, LiteralString] = {
 }
 """What a filter asks of a row of the directory."""
 _LISTED: LiteralString = "d.listing = 'listed'"
-_LISTED_THEN: LiteralString = """(d.listing = 'listed' OR d.listing IN ('merged', 'discontinued') AND EXISTS (
+_ON: LiteralString = "{0}.since <= %(as_of)s AND ({0}.until IS NULL OR {0}.until > %(as_of)s)"
+_HERE: LiteralString = "read.directory d"
+_HERE_ON: LiteralString = "read.directory_listings d JOIN read.directory b USING (generation, key, from_position)"
+"""Where to look for a program by what is asked of it: as it is listed now, or as it was on a day."""
+_PUBLIC: LiteralString = "('listed', 'paused', 'merged', 'discontinued')"
+_LISTED_ON: LiteralString = f"""{_ON.replace("{0}", "d")} AND b.listing IN {_PUBLIC}
+    AND (d.listing = 'listed' OR d.listing <> 'paused' AND EXISTS (
         SELECT FROM read.directory_spans s WHERE s.generation = d.generation AND s.key = d.key
             AND s.from_position = d.from_position AND s.status IN ('active', 'extended', 'suspended')
-            AND s.since <= %(as_of)s AND (s.until IS NULL OR s.until > %(as_of)s)))"""
-"""On an earlier day also a program that was closed or merged since, if a term of it ran on that day."""
+            AND {_ON.replace("{0}", "s")}))"""
+"""On a given day: who was listed on it, and who was not, or not yet, though a term ran on it."""
 _BY_RANK: LiteralString = "coalesce(h.scheme, '~'), coalesce(-h.rank, 0)"
 
 
 def _standing(known: LiteralString, asked: frozenset[str]) -> LiteralString:
     """What each program holds on the day, as far as the filters ask for it."""
     scheme: LiteralString = " AND s.scheme = %(scheme)s" if "scheme" in asked else ""
-    of: LiteralString = " AND s.affiliate = %(affiliate)s" if "affiliate" in asked else ""
+    now = "affiliate" in asked and "as_of" not in asked  # on a given day it was perhaps at another
+    of: LiteralString = " AND s.affiliate = %(affiliate)s" if now else ""
     return f"""SELECT s.key, s.from_position, true AS ever, min(s.scheme) FILTER (WHERE {_ACTIVE}) AS scheme,
         (array_agg(s.rank ORDER BY s.scheme) FILTER (WHERE {_ACTIVE}))[1] AS rank, bool_or({_CHOSEN}) AS chosen
     FROM read.directory_spans s
@@ -272,14 +318,14 @@ def page(asked: frozenset[str], *, then: bool, ranked: bool) -> Question:
     that hold nothing last ('~' sorts after codes); else by name.
     """
     known = _THEN if then else _NOW
-    listed = _LISTED_THEN if "as_of" in asked else _LISTED
+    on = "as_of" in asked
     conditions: LiteralString = "".join(f"\n    AND {sql}" for name, sql in _SCOPE.items() if name in asked)
     standing = _standing(known, asked)
     held: LiteralString = ""
     by_rank: LiteralString = _BY_RANK if ranked else "'~', 0"
-    if ranked:
+    if ranked and not (on and "affiliate" in asked):
         held = f"""LEFT JOIN ({standing} GROUP BY s.key, s.from_position) AS h USING (key, from_position)"""
-    elif asked & {"tier", "status", "scheme"}:
+    elif ranked or asked & {"tier", "status", "scheme"}:
         held = f"""LEFT JOIN LATERAL ({standing} AND s.key = d.key AND s.from_position = d.from_position
         GROUP BY s.key, s.from_position) AS h ON true"""
     if held:
@@ -291,9 +337,9 @@ def page(asked: frozenset[str], *, then: bool, ranked: bool) -> Question:
     return Question(
         f"partners {'by rank within each scheme' if ranked else 'in order of their names'}"
         f"{', as known at a position' if then else ', now known'}",
-        f"""SELECT d.body, {by_rank}, d.folded, d.key
-FROM read.directory d {held}
-WHERE d.generation = {_LIVE} AND {known.replace("{0}", "d")} AND {listed}{conditions}
+        f"""SELECT {"b" if on else "d"}.body, {by_rank}, d.folded, d.key
+FROM {_HERE_ON if on else _HERE} {held}
+WHERE d.generation = {_LIVE} AND {known.replace("{0}", "d")} AND {_LISTED_ON if on else _LISTED}{conditions}
 ORDER BY {place} LIMIT %(limit)s""",
     )
 
@@ -317,26 +363,33 @@ SELECT turns.day, zones.zone FROM zones CROSS JOIN LATERAL (
 ) AS turns(day) WHERE turns.day IS NOT NULL"""
 
 
-def _members(known: LiteralString) -> LiteralString:
-    return f"""SELECT s.affiliate, s.scheme, s.tier, max(s.label), s.rank, count(DISTINCT s.key)
-FROM read.directory_spans s
-WHERE s.generation = {_LIVE} AND {known.replace("{0}", "s")} AND s.listing IN ('listed', 'paused', 'merged', 'discontinued')
-    AND s.status IN ('active', 'extended') AND s.since <= {_DAY} AND (s.until IS NULL OR s.until > {_DAY})
-    AND (%(affiliate)s::text IS NULL OR s.affiliate = %(affiliate)s)
-GROUP BY s.affiliate, s.scheme, s.tier, s.rank
-ORDER BY s.affiliate, s.scheme, s.rank DESC, s.tier"""
+@cache
+def members(*, then: bool, on: bool) -> Question:
+    """How many programs hold each tier, today in each tier's zone or on a given day, at the affiliate that it is then."""
+    known = (_THEN if then else _NOW).replace("{0}", "s")
+    listed: LiteralString = "JOIN read.directory_listings l USING (generation, key, from_position)" if on else ""
+    affiliate: LiteralString = "l.affiliate" if on else "s.affiliate"
+    day: LiteralString = f" AND {_ON.replace('{0}', 'l')}" if on else ""
+    return Question(
+        f"how many programs hold each tier {'on a day' if on else 'today'}{', as known at a position' if then else ''}",
+        f"""SELECT {affiliate}, s.scheme, s.tier, max(s.label), s.rank, count(DISTINCT s.key)
+FROM read.directory_spans s {listed}
+WHERE s.generation = {_LIVE} AND {known} AND s.listing IN {_PUBLIC}{day}
+    AND {_ACTIVE} AND s.since <= {_DAY} AND (s.until IS NULL OR s.until > {_DAY})
+    AND (%(affiliate)s::text IS NULL OR {affiliate} = %(affiliate)s)
+GROUP BY {affiliate}, s.scheme, s.tier, s.rank
+ORDER BY {affiliate}, s.scheme, s.rank DESC, s.tier""",
+    )
 
 
 def _named(known: LiteralString) -> LiteralString:
     return f"""SELECT d.body FROM read.directory d
 WHERE d.generation = {_LIVE} AND {known.replace("{0}", "d")} AND d.key = ANY(%(keys)s::text[])
-    AND d.listing IN ('listed', 'paused', 'merged', 'discontinued')
+    AND d.listing IN {_PUBLIC}
 ORDER BY array_position(%(keys)s::text[], d.key)"""
 
 
 NEXT_CHANGE = Question("on which day, in which zone, a status changes next", _next_change(_NOW))
 NEXT_CHANGE_THEN = Question("the same, as known at a position", _next_change(_THEN))
-MEMBERS = Question("how many programs hold each tier on a day", _members(_NOW))
-MEMBERS_THEN = Question("the same, as known at a position", _members(_THEN))
 NAMED = Question("partners by id, in the order asked for", _named(_NOW))
 NAMED_THEN = Question("the same, as known at a position", _named(_THEN))

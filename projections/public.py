@@ -16,6 +16,7 @@ from domain.status import StatusName
 from domain.term import last_valid
 from projections.directory import Partner
 from projections.held import Held, Span, day_in, midnight
+from projections.listed import EVER, Listing
 
 ENDED = ("merged", "discontinued")
 LISTINGS = ("listed", "paused", *ENDED)
@@ -38,6 +39,18 @@ class PublicName(_Public, frozen=True, kw_only=True):
 
     name: str
     until: date
+
+
+class PublicListing(_Public, frozen=True, kw_only=True):
+    """How a program is listed from a day on, up to the next one; the first was so from the beginning (no ``since``)."""
+
+    since: date | None
+    listing: str
+    """pending, listed, paused, merged or discontinued."""
+    name: str
+    affiliate: str
+    affiliate_name: str | None
+    place: PublicPlace
 
 
 class PublicSpan(_Public, frozen=True, kw_only=True):
@@ -114,12 +127,16 @@ class PublicRow(_Public, frozen=True, kw_only=True):
     successor: str | None
     """The program that it merged into."""
     former_names: tuple[PublicName, ...]
+    listings: tuple[PublicListing, ...] = ()
+    """How it was listed on earlier days, in their order. Rows from before this was told have none."""
     schemes: tuple[Scheme, ...]
     history: tuple[PublicSpan, ...]
     changes_at: tuple[str, ...]
     """Every instant (UTC) at which something in it changes by date alone, in order."""
 
 
+_LISTED_AS = ("listing", "name", "affiliate", "affiliate_name", "place")
+"""What is said of the listing, which is another on other days."""
 _SHOWN_AS_IS = (
     *("program_id", "name", "affiliate", "affiliate_name", "place", "website", "ages", "models", "ein", "listing"),
     *("successor", "former_names"),
@@ -138,14 +155,13 @@ def is_public(row: Partner | None) -> bool:
 
 def public_row(row: Partner, shelf: Shelf, position: int) -> PublicRow:
     """A row of the directory with what its affiliate and its policies say of it."""
-    affiliate = shelf.affiliate(row.affiliate)
     days = {(day, s.held.zone) for s in row.history() for day in (s.since, s.until) if day}
     return PublicRow(
         position=position,
         program_id=row.program_id,
         name=row.name,
         affiliate=row.affiliate,
-        affiliate_name=affiliate.name if affiliate else None,
+        affiliate_name=_name_of(row.affiliate, shelf),
         place=PublicPlace(city=row.city, jurisdiction=row.jurisdiction),
         website=row.website,
         ages=row.ages,
@@ -154,9 +170,26 @@ def public_row(row: Partner, shelf: Shelf, position: int) -> PublicRow:
         listing=row.listing,
         successor=row.successor,
         former_names=tuple(PublicName(name=n.name, until=n.until) for n in row.former_names),
+        listings=tuple(_listing(one, shelf) for one in row.listings()),
         schemes=tuple(_scheme(row, scheme, shelf) for scheme in row.schemes()),
         history=tuple(public_span(span) for span in row.history()),
         changes_at=tuple(instant(at) for at in sorted({midnight(*day) for day in days})),
+    )
+
+
+def _name_of(affiliate: str, shelf: Shelf) -> str | None:
+    known = shelf.affiliate(affiliate)
+    return known.name if known else None
+
+
+def _listing(one: Listing, shelf: Shelf) -> PublicListing:
+    return PublicListing(
+        since=None if one.since == EVER else one.since,
+        listing=one.listing,
+        name=one.name,
+        affiliate=one.affiliate,
+        affiliate_name=_name_of(one.affiliate, shelf),
+        place=PublicPlace(city=one.city, jurisdiction=one.jurisdiction),
     )
 
 
@@ -255,10 +288,9 @@ def turn_on(scheme: Scheme, day_of: Callable[[str], date]) -> Turn | None:
     return next((turn for turn in reversed(scheme.turns) if turn.since <= day_of(turn.zone)), None)
 
 
-def ran_on(row: PublicRow, day: date) -> bool:
-    """Whether a term of it ran on a day."""
-    running = (span for span in row.history if span.status in ("active", "extended", "suspended"))
-    return any(span.since <= day and (span.through is None or day <= span.through) for span in running)
+def listing_on(row: PublicRow, day: date) -> PublicListing | None:
+    """How it was listed on a day; None where the row does not tell."""
+    return next((one for one in reversed(row.listings) if one.since is None or one.since <= day), None)
 
 
 def next_change_at(row: PublicRow, now: datetime) -> str | None:
@@ -267,11 +299,14 @@ def next_change_at(row: PublicRow, now: datetime) -> str | None:
 
 
 def shown_on(row: PublicRow, now: datetime, as_of: date | None = None) -> dict[str, Any]:
-    """A program as the public sees it on a day; without ``as_of`` on the day that it is in each zone."""
+    """A program as the public sees it on a day, by the name and at the affiliate that it had then; without ``as_of`` on the
+    day that it is in each zone."""
     day_of = day_in(now, as_of)
     plain: dict[str, Any] = msgspec.to_builtins(row, str_keys=True)
+    listed = listing_on(row, as_of) if as_of else None
+    then: dict[str, Any] = msgspec.to_builtins(listed) if listed else plain
     return {
-        **{name: plain[name] for name in _SHOWN_AS_IS},
+        **{name: (then if name in _LISTED_AS else plain)[name] for name in _SHOWN_AS_IS},
         "statuses": [_on(scheme, day_of) for scheme in row.schemes],
         "history": plain["history"],
         "next_change_at": None if as_of else next_change_at(row, now),

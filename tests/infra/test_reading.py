@@ -7,15 +7,18 @@ from typing import Any
 import msgspec
 import pytest
 
+from domain.changes import ProgramRenamed
 from domain.closure import PartnerStatusClosed, ProgramDiscontinued
 from domain.grant import TierGranted
 from domain.language import Event
 from domain.listing import ProgramListingPaused, ProgramRegistered
 from domain.status import HistoricalStatusImported
+from domain.transfer import ProgramTransferredToAffiliate
 from infra.database import Database, EmbeddedServer, connect, create_schema
 from infra.projector import Projector
 from infra.reading import CursorInvalid, PartnerFilter, Reading
 from infra.recorder import LedgerRecorder
+from projections.public import public_row, shown_on
 from tests.recorded import record
 from tests.small_world import admitted, granted, listed, registered, words
 
@@ -179,8 +182,8 @@ def test_what_was_known_is_answered_as_it_was(database: Database, recorder: Ledg
     active = PartnerFilter(status="active")
     day = date(2026, 6, 1)
     known = {at: ids_of(reading, active, as_of=day, as_known=at) for at in (1, at_listing, at_grant, at_pause)}
-    assert known == {1: [], at_listing: [], at_grant: ["p"], at_pause: []}
-    assert ids_of(reading, active, as_of=day) == []
+    assert known == {1: [], at_listing: [], at_grant: ["p"], at_pause: ["p"]}
+    assert ids_of(reading, active, as_of=date(2028, 6, 1)) == [], "paused by then"
     assert ids_of(reading, as_known=at_listing) == ["p"]
     shown = reading.partner("p", as_known=at_listing)
     assert shown is not None
@@ -294,3 +297,50 @@ def test_workspaces_by_whose_turn_it_is(reading: Reading) -> None:
 def test_a_cursor_of_something_else_is_refused(reading: Reading, cursor: str) -> None:
     with pytest.raises(CursorInvalid):
         reading.partners(now=NOW, cursor=cursor)
+
+
+@pytest.mark.req("S0-25", "H10")
+def test_on_an_earlier_day_a_program_is_listed_by_the_name_and_at_the_affiliate_of_that_day(
+    database: Database, recorder: LedgerRecorder
+) -> None:
+    renaming, moving = date(2026, 5, 1), date(2026, 7, 1)
+    moved: dict[str, Any] = {"from_affiliate": "north", "to": "south", "jurisdiction": "US-GA"}
+    later: list[Event] = [
+        ProgramTransferredToAffiliate(**moved, effective_on=moving, status_treatment="kept"),
+        # Backdated: recorded after the transfer, and true before it.
+        ProgramRenamed(former_name="Big Friends", display_name="Able Friends", effective_on=renaming),
+    ]
+    record(recorder, "program:moved", [*EXPERT.events, *later])
+    record(recorder, "program:stayed", renamed(EXPERT.events, "Bold Friends"))
+    Projector(database, recorder).catch_up()
+    reading = Reading(database)
+
+    def listed_at(affiliate: str, day: date | None) -> list[str]:
+        return ids_of(reading, PartnerFilter(affiliate=affiliate), as_of=day)
+
+    before, between, since = date(2026, 4, 30), date(2026, 6, 30), moving
+    assert listed_at("north", before) == ["moved", "stayed"]
+    assert listed_at("north", between) == ["moved", "stayed"]
+    assert listed_at("south", between) == []
+    assert (listed_at("north", since), listed_at("south", since)) == (["stayed"], ["moved"])
+    assert (listed_at("north", None), listed_at("south", None)) == (["stayed"], ["moved"])
+    assert ids_of(reading, PartnerFilter(place="us-ga"), as_of=between) == []
+    assert ids_of(reading, PartnerFilter(q="big"), as_of=before) == ["moved"]
+    assert ids_of(reading, PartnerFilter(q="big"), as_of=since) == []
+    assert ids_of(reading, PartnerFilter(affiliate="north", status="active"), as_of=before) == ["moved", "stayed"]
+
+    def members(day: date | None) -> dict[str, int]:
+        return {m.affiliate: m.members for m in reading.members_on(day, now=datetime(2026, 8, 1, tzinfo=UTC))}
+
+    assert members(between) == {"north": 2}
+    assert members(since) == members(None) == {"north": 1, "south": 1}
+    row = reading.partner("moved")
+    assert row is not None
+    told = [shown_on(public_row(row, EXPERT.world, 0), NOW, day) for day in (before, between, since, None)]
+    assert [(one["name"], one["affiliate"], one["place"]["jurisdiction"]) for one in told] == [
+        ("Big Friends", "north", "US-MN"),
+        ("Able Friends", "north", "US-MN"),
+        ("Able Friends", "south", "US-GA"),
+        ("Able Friends", "south", "US-GA"),
+    ]
+    assert [one["affiliate_name"] for one in told] == [EXPERT.world.affiliate(one["affiliate"]).name for one in told]

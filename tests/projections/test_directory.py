@@ -62,7 +62,7 @@ def test_membership_is_not_shown_as_assessed_quality() -> None:
 def test_a_row_has_no_place_for_persons_ratings_or_words() -> None:
     public = {
         "program_id", "name", "affiliate", "jurisdiction", "city", "website", "ages", "models", "ein", "listing", "held",
-        "tenure", "grounds", "former_names", "successor", "renewing", "renewals",
+        "tenure", "grounds", "former_names", "amended", "successor", "renewing", "renewals",
     }  # fmt: skip
     assert set(field_types(Partner)) == public
     shown = model.dump(row_after(granted().events))

@@ -51,6 +51,34 @@ CREATE INDEX IF NOT EXISTS directory_spans_until ON reading.directory_spans (gen
 CREATE INDEX IF NOT EXISTS directory_spans_since ON reading.directory_spans (generation, zone, since) WHERE to_position IS NULL;
 CREATE INDEX IF NOT EXISTS directory_spans_ended ON reading.directory_spans (to_position) WHERE to_position IS NOT NULL;
 
+-- How a row says that its program was listed, by day. Rows that came before this was told are listed as they are now.
+CREATE TABLE IF NOT EXISTS reading.directory_listings (
+    generation    int    NOT NULL DEFAULT 1,
+    from_position bigint NOT NULL,
+    to_position   bigint,
+    key           text   COLLATE "C" NOT NULL,
+    ordinal       int    NOT NULL,
+    since         date   NOT NULL,
+    until         date,
+    affiliate     text   COLLATE "C" NOT NULL,
+    listing       text   NOT NULL,
+    area          text   NOT NULL,
+    city          text   NOT NULL,
+    folded        text   COLLATE "C" NOT NULL,
+    PRIMARY KEY (generation, key, from_position, ordinal)
+);
+CREATE INDEX IF NOT EXISTS directory_listings_by_name ON reading.directory_listings (generation, folded, key)
+    WHERE to_position IS NULL;
+CREATE INDEX IF NOT EXISTS directory_listings_of_affiliate ON reading.directory_listings (generation, affiliate)
+    WHERE to_position IS NULL;
+CREATE INDEX IF NOT EXISTS directory_listings_ended ON reading.directory_listings (to_position)
+    WHERE to_position IS NOT NULL;
+INSERT INTO reading.directory_listings
+SELECT generation, from_position, to_position, key, 0, '0001-01-01', NULL, affiliate, listing, area, city, folded
+FROM reading.directory d WHERE NOT EXISTS (
+    SELECT FROM reading.directory_listings l
+    WHERE l.generation = d.generation AND l.key = d.key AND l.from_position = d.from_position);
+
 -- Up to which position each part of the topic is whole, and how many parts there are.
 CREATE TABLE IF NOT EXISTS reading.whole (
     part     text   PRIMARY KEY,

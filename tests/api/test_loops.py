@@ -10,7 +10,7 @@ from consumers import clock, project
 from infra import snapshots, wiring
 from infra.snapshots import NotPublished
 from tests.api.conftest import Desk
-from tests.consumers.relays import until
+from tests.waiting import until
 
 LOOPS = (
     "service.projector.run",

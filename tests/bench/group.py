@@ -33,9 +33,10 @@ from infra.topics import Topics
 from infra.wiring import Service, assemble
 from tests.bench.crowd import Crowd, Sent, expected, rows_there, send, settle_down
 from tests.bench.ground import EMPTY, TINY, Ground
-from tests.consumers.relays import relaying, until
+from tests.consumers.relays import relaying
 from tests.infra.appends import an_append
 from tests.kafka_broker import running
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 PARTITIONS = 8

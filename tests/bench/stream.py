@@ -20,9 +20,10 @@ from infra.kafka import Cluster
 from infra.settings import Settings
 from infra.topics import Topics
 from infra.wiring import Service, assemble
-from tests.consumers.relays import PARTITIONS, read_all, relaying, until
+from tests.consumers.relays import PARTITIONS, read_all, relaying
 from tests.infra.appends import an_append
 from tests.kafka_broker import running
+from tests.waiting import until
 
 PROBES, PAUSE = 300, 0.02
 

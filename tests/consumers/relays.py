@@ -1,7 +1,6 @@
 """Relays at work, and everything that a topic holds."""
 
-import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Event, Thread
@@ -12,6 +11,7 @@ from infra.kafka import Cluster, TopicPartition
 from infra.topics import Topic, Topics
 from infra.wiring import Service
 from tests.api.conftest import Desk
+from tests.waiting import until
 
 PARTITIONS = 3
 
@@ -59,14 +59,6 @@ def relaying(service: Service, cluster: Cluster, topics: Topics, **options: Any)
     finally:
         running.end()
     assert running.failed == []
-
-
-def until(true: Callable[[], Any], within: float = 60.0) -> None:
-    """Wait until something is so."""
-    deadline = time.monotonic() + within
-    while not true():
-        assert time.monotonic() < deadline, f"not so within {within} s"
-        time.sleep(0.02)
 
 
 def relay_all(desk: Desk, cluster: Cluster, topics: Topics) -> Running:

@@ -19,8 +19,9 @@ from tests.api.conftest import Desk
 from tests.consumers import effects
 from tests.consumers.load import Load
 from tests.consumers.processes import Crew
-from tests.consumers.relays import read_all, until
+from tests.consumers.relays import read_all
 from tests.kafka_broker import Broker
+from tests.waiting import until
 
 SHORT, LONG = 20.0, 600.0
 RECOVERY = 180.0

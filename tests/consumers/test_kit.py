@@ -15,7 +15,7 @@ from infra.reader_store import ReaderStore, Taking
 from infra.topics import Topics
 from tests.consumers import effects
 from tests.consumers.effects import a_reader, send
-from tests.consumers.relays import until
+from tests.waiting import until
 
 KEYS, VERSIONS = 8, 25
 

@@ -27,8 +27,9 @@ from projections import READ_MODELS
 from tests.api.conftest import Desk
 from tests.consumers.load import Load
 from tests.consumers.processes import Crew
-from tests.consumers.relays import read_all, relay_all, relaying, until
+from tests.consumers.relays import read_all, relay_all, relaying
 from tests.consumers.rows import differing, rows_of
+from tests.waiting import until
 
 PARTS = 3
 SHORT, LONG = 12.0, 600.0

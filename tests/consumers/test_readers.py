@@ -23,7 +23,8 @@ from infra.kafka import Cluster
 from infra.reader_store import ReaderStore
 from infra.topics import Topics
 from tests.api.conftest import Desk
-from tests.consumers.relays import relay_all, until
+from tests.consumers.relays import relay_all
+from tests.waiting import until
 
 
 @contextmanager

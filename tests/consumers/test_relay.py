@@ -18,7 +18,8 @@ from infra.relaying import relayed, turn
 from infra.topics import Topic, Topics
 from projections.language import stem
 from tests.api.conftest import Desk
-from tests.consumers.relays import Got, read_all, relay_all, relaying, until
+from tests.consumers.relays import Got, read_all, relay_all, relaying
+from tests.waiting import until
 
 
 def in_order(got: list[Got], by_key: bool = True) -> bool:

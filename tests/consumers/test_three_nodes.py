@@ -19,8 +19,9 @@ from tests.api.conftest import Desk
 from tests.consumers import effects
 from tests.consumers.load import Load
 from tests.consumers.processes import Crew
-from tests.consumers.relays import PARTITIONS, Got, read_all, until
+from tests.consumers.relays import PARTITIONS, Got, read_all
 from tests.kafka_broker import Broker, running_nodes
+from tests.waiting import until
 
 KILLS = int(os.environ.get("NQMS_NODE_KILLS", "1"))
 COPIES = 3

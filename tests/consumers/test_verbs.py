@@ -21,8 +21,9 @@ from infra.topics import Topic, Topics
 from infra.wiring import open_service
 from tests.api.conftest import START
 from tests.consumers.receiver import letterbox
-from tests.consumers.relays import read_all, until
+from tests.consumers.relays import read_all
 from tests.kafka_broker import free_port
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 

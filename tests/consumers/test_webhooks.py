@@ -32,9 +32,9 @@ from infra.wiring import Service
 from tests.api.conftest import Desk
 from tests.consumers.processes import Crew
 from tests.consumers.receiver import FAST, Letterbox, hooks_of, letterbox, posting
-from tests.consumers.relays import until
 from tests.consumers.test_docs_example import block_after
 from tests.kafka_broker import free_port
+from tests.waiting import until
 
 
 def told_to(service: Service, **words: Any) -> list[dict[str, Any]]:

@@ -21,10 +21,10 @@ import pytest
 
 from infra.database import Database, EmbeddedServer, connect, create_roles, create_schema
 from infra.recorder import LedgerRecorder
-from tests.consumers.relays import until
 from tests.faults.checking import check_ledger
 from tests.faults.programs import Program
 from tests.faults.writing import Order
+from tests.waiting import until
 
 pytestmark = pytest.mark.req("H3")
 

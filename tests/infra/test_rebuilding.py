@@ -1,7 +1,6 @@
 """Rebuilding beside the live rows: with others, under load, stopped and gone on with, and compared at a cut."""
 
 import time
-from collections.abc import Callable
 from threading import Event, Thread
 from typing import Any
 
@@ -18,20 +17,13 @@ from tests.projecting import killed, several, started
 from tests.recorded import record
 from tests.replicated import fill
 from tests.small_world import granted
+from tests.waiting import until
 
 
 def looked(database: Database, query: Any) -> list[Any]:
     """The answer to a question of SQL."""
     with database.pool.connection() as connection:
         return connection.execute(query).fetchall()
-
-
-def until(happened: Callable[[], bool], seconds: float = 60) -> None:
-    """Waits for something."""
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 @pytest.fixture(autouse=True)

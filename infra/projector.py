@@ -76,6 +76,8 @@ class Projector:
         if changed:
             _log.warning("rows of %s were written by another version of the program and are made again", changed)
             self._rebuilding.rebuild(changed, self._shapes)
+        if unread := self._rebuilding.build_unread(self._names, self._shapes):
+            _log.info("%s had read nothing of the ledger and were built", unread)
 
     # --- keeping up -----------------------------------------------------------------------------------------------
 

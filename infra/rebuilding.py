@@ -6,7 +6,8 @@ comparison at the end of a rebuild shows. A rebuild that was stopped, by whateve
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -24,8 +25,9 @@ _log = logging.getLogger("nqms.rebuilding")
 _LOCK = 0x6E716D73_72656275  # "nqmsrebu", one rebuild at a time
 _OUT_OF_SIGHT = -1
 _LOOK = 0.1  # seconds between looks at what other processes have built
-_ALONE = 50_000
-"""Ledgers of fewer facts are built by this process alone: others would hardly have started."""
+LONG = 50_000
+"""Shorter ledgers are built by this process alone, others would hardly have started; and models that have read nothing of
+them follow, which takes seconds."""
 
 _LIVE = "SELECT generation FROM read.progress WHERE model = %s AND live"
 _HALF_BUILT = "SELECT model, generation, upto, shape FROM read.progress WHERE upto IS NOT NULL"
@@ -56,19 +58,53 @@ class Rebuilding:
         self, names: Sequence[str], shapes: Mapping[str, str], progress: Progress = untold, workers: int | None = None
     ) -> list[Difference]:
         """See Projector.rebuild. ``shapes``: what the rows of each model are told apart by."""
+        with self._alone() as connection:
+            return self._made(connection, names, shapes, progress, workers)
+
+    def build_unread(self, names: Sequence[str], shapes: Mapping[str, str]) -> list[str]:
+        """Build models that have read nothing yet of a long ledger: to follow it from its beginning would take many times
+        as long. Which they were."""
+        if not self._unread(names):
+            return []
+        with self._alone() as connection:
+            unread = self._unread(names)  # another process was perhaps at it
+            if unread:
+                self._made(connection, unread, shapes)
+            return unread
+
+    def _unread(self, names: Sequence[str]) -> list[str]:
+        with self._database.pool.connection() as connection:
+            reached = places.live(connection, names)
+            begun = {place.model for place in reached if place.position}
+            long = bool(reached) and _one(connection, _HEAD)[0] >= LONG
+        return [name for name in names if name not in begun] if long else []
+
+    @contextmanager
+    def _alone(self) -> Generator[Connection]:
+        """One rebuild at a time."""
         with self._database.pool.connection() as connection:
             connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
             try:
-                generation, upto = self._begun(connection, names, shapes)
-                order = Order(self._database.app_dsn, tuple(names), generation, upto)
-                self._build(connection, order, progress, workers)
-                with connection.transaction():
-                    places.put(connection, names, generation, upto)
-                    connection.execute(_BUILT, (generation,))
-                    connection.execute("DELETE FROM read.chunks")
-                return [difference for name in names for difference in self._swap(connection, name, generation)]
+                yield connection
             finally:
                 connection.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))
+
+    def _made(
+        self,
+        connection: Connection,
+        names: Sequence[str],
+        shapes: Mapping[str, str],
+        progress: Progress = untold,
+        workers: int | None = None,
+    ) -> list[Difference]:
+        generation, upto = self._begun(connection, names, shapes)
+        order = Order(self._database.app_dsn, tuple(names), generation, upto)
+        self._build(connection, order, progress, workers)
+        with connection.transaction():
+            places.put(connection, names, generation, upto)
+            connection.execute(_BUILT, (generation,))
+            connection.execute("DELETE FROM read.chunks")
+        return [difference for name in names for difference in self._swap(connection, name, generation)]
 
     def go_back(self, names: Sequence[str]) -> list[Difference]:
         """Show the generation before the last rebuild again. LookupError for a model that has none."""
@@ -125,7 +161,7 @@ class Rebuilding:
             return done
 
         left = order.upto - tell()
-        count = workers if workers is not None else cores() if left >= _ALONE else 1
+        count = workers if workers is not None else cores() if left >= LONG else 1
         if count > 1 and all(self._tables[name].model in READ_MODELS for name in order.names):
             with builders(order, count) as processes:
                 while any(process.poll() is None for process in processes):
@@ -143,6 +179,11 @@ class Rebuilding:
         """
         table = self._tables[name]
         live: int = _one(connection, _LIVE, name)[0]
+        with connection.transaction():
+            if not any(place.position for place in places.locked(connection, name, live)):
+                _show(connection, name, live, other)  # it has shown nothing yet: nothing to compare, or to go back to
+                table.drop_others(connection, other)
+                return []
         with self._database.pool.connection() as seeing:
             self._level(connection, table, live, other, lambda: _cut(seeing))
             differences = table.differences(seeing, live, other)

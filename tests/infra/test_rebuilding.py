@@ -1,6 +1,7 @@
 """Rebuilding beside the live rows: with others, under load, stopped and gone on with, and compared at a cut."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from threading import Event, Thread
 from typing import Any
 
@@ -54,6 +55,25 @@ def test_several_processes_build_the_same_rows(
     assert projector.rebuild(progress=lambda done, _: told.append(done), workers=2) == []
     assert told[-1] == head
     assert projector.verify() == []
+
+
+def test_models_that_have_read_nothing_of_a_long_ledger_are_built_once_whoever_comes_first(
+    database: Database, recorder: LedgerRecorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head = fill(database, 80, most=3_000)
+    assert Projector(database, recorder).position() == 0, "a short one is followed"
+    monkeypatch.setattr(rebuilding, "LONG", 1_000)
+    with ThreadPoolExecutor() as pool:
+        reached = list(pool.map(lambda _: Projector(database, recorder).position(), range(2)))
+    assert reached == [head, head]
+    assert {generation for generation, _ in Reading(database).positions().values()} == {2}
+    projector = Projector(database, recorder)
+    assert projector.verify() == []
+    record(recorder, "program:later", granted().events)
+    assert projector.catch_up() > head, "from there on it follows"
+    assert projector.verify() == []
+    with pytest.raises(LookupError, match="no earlier generation"):
+        projector.go_back()
 
 
 def test_a_rebuild_that_was_killed_goes_on_where_it_was(database: Database, recorder: LedgerRecorder) -> None:

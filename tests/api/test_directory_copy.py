@@ -63,7 +63,7 @@ def words_of(later: Later) -> dict[str, list[str]]:
             "Nowhere",
         ],
         "q": ["e", "M", "mentors", "\u00df"],
-        "as_of": [(today + timedelta(days=days)).isoformat() for days in (-700, -1, 0, 365, 1461)],
+        "as_of": [(today + timedelta(days=days)).isoformat() for days in (-700, -60, -1, 0, 365, 1461)],
         "limit": ["1", "2", "200"],
     }
 

@@ -63,7 +63,10 @@ def check_same(desk: Desk, address: str) -> None:
     desk.service.projector.catch_up()
     ours, theirs = rows_of(desk.service.database.app_dsn), rows_of(address)
     assert differing(ours, theirs) == {}
-    assert all(ours[name] for name in ("directory", "directory_spans", "directory_listings", "expiry", "decisions", "workspace", "field"))
+    assert all(
+        ours[name]
+        for name in ("directory", "directory_spans", "directory_listings", "expiry", "decisions", "workspace", "field")
+    )
 
 
 # --- on a broker ---------------------------------------------------------------------------------------------------

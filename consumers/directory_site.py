@@ -31,7 +31,7 @@ from projections import directory
 from projections.directory import folded
 from projections.language import Question
 from projections.listed import EVER
-from projections.public import PublicRow, instant, shown_on
+from projections.public import PublicRow, instant, listings_of, shown_on
 from projections.snapshot import SHOWN, differing, digest, entries_of_copy
 
 NAME = "directory-site"
@@ -105,21 +105,15 @@ def _put(taking: Taking, position: int, key: str, row: PublicRow, body: bytes) -
     ]  # fmt: skip
     if lines:
         taking.execute(_SPANS, (*about, *_by_column(lines)))
-    since = [one.since or EVER for one in row.listings]
-    stretches = [
-        (
-            n,
-            since[n],
-            until,
-            one.affiliate,
-            one.listing,
-            folded(one.place.jurisdiction),
-            folded(one.place.city),
-            folded(one.name),
-        )
-        for n, (one, until) in enumerate(zip(row.listings, (*since[1:], None), strict=True))
-    ] or [(0, EVER, None, row.affiliate, row.listing, folded(place.jurisdiction), folded(place.city), folded(row.name))]
-    taking.execute(_LISTINGS, (position, key, *_by_column(stretches)))
+    taking.execute(_LISTINGS, (position, key, *_by_column(list(_stretches(row)))))
+
+
+def _stretches(row: PublicRow) -> Iterator[tuple[Any, ...]]:
+    told = listings_of(row)
+    since = [one.since or EVER for one in told]
+    for n, (one, until) in enumerate(zip(told, (*since[1:], None), strict=True)):
+        place = folded(one.place.jurisdiction), folded(one.place.city)
+        yield n, since[n], until, one.affiliate, one.listing, *place, folded(one.name)
 
 
 def _by_column(lines: Sequence[tuple[Any, ...]]) -> Iterator[list[Any]]:

@@ -128,7 +128,7 @@ class PublicRow(_Public, frozen=True, kw_only=True):
     """The program that it merged into."""
     former_names: tuple[PublicName, ...]
     listings: tuple[PublicListing, ...] = ()
-    """How it was listed on earlier days, in their order. Rows from before this was told have none."""
+    """How it was listed on earlier days, in their order. Rows from before this was told have none: see ``listings_of``."""
     schemes: tuple[Scheme, ...]
     history: tuple[PublicSpan, ...]
     changes_at: tuple[str, ...]
@@ -288,9 +288,17 @@ def turn_on(scheme: Scheme, day_of: Callable[[str], date]) -> Turn | None:
     return next((turn for turn in reversed(scheme.turns) if turn.since <= day_of(turn.zone)), None)
 
 
-def listing_on(row: PublicRow, day: date) -> PublicListing | None:
-    """How it was listed on a day; None where the row does not tell."""
-    return next((one for one in reversed(row.listings) if one.since is None or one.since <= day), None)
+def listings_of(row: PublicRow) -> tuple[PublicListing, ...]:
+    """How it was listed, by day. A row from before this was told is listed on every day as it is now."""
+    if row.listings:
+        return row.listings
+    now = {name: getattr(row, name) for name in _LISTED_AS}
+    return (PublicListing(since=None, **now),)
+
+
+def listing_on(row: PublicRow, day: date) -> PublicListing:
+    """How it was listed on a day."""
+    return next(one for one in reversed(listings_of(row)) if one.since is None or one.since <= day)
 
 
 def next_change_at(row: PublicRow, now: datetime) -> str | None:
@@ -303,8 +311,7 @@ def shown_on(row: PublicRow, now: datetime, as_of: date | None = None) -> dict[s
     day that it is in each zone."""
     day_of = day_in(now, as_of)
     plain: dict[str, Any] = msgspec.to_builtins(row, str_keys=True)
-    listed = listing_on(row, as_of) if as_of else None
-    then: dict[str, Any] = msgspec.to_builtins(listed) if listed else plain
+    then: dict[str, Any] = msgspec.to_builtins(listing_on(row, as_of)) if as_of else plain
     return {
         **{name: (then if name in _LISTED_AS else plain)[name] for name in _SHOWN_AS_IS},
         "statuses": [_on(scheme, day_of) for scheme in row.schemes],

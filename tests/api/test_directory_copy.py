@@ -12,8 +12,9 @@ import msgspec
 import psycopg
 import pytest
 
+from consumers import kit
 from consumers.directory_site import KEPT, Copy, FileDiffers, NothingPublished
-from consumers.outgoing import DIRECTORY
+from consumers.outgoing import DIRECTORY, ROW
 from domain.status import StatusName
 from infra.database import EmbeddedServer
 from infra.reader_store import ReaderStore
@@ -120,6 +121,22 @@ def test_each_program_is_shown_with_the_same_bytes_on_any_day(later: Later, whol
 def test_what_the_register_refuses_the_copy_refuses(later: Later, whole: Copy, words: str) -> None:
     assert later.desk.client().http.get(f"{PATH}?{words}").status_code == 422
     assert whole.answer(f"{PATH}?{words}").status == 422
+
+
+def test_a_row_from_before_listings_were_told_is_listed_on_every_day_as_it_is_now(
+    desk: Desk, store: ReaderStore
+) -> None:
+    def older(message: kit.Message) -> kit.Message:
+        told = json.loads(message.value or b"{}")
+        told.pop("listings", None)
+        return replace(message, value=json.dumps(told).encode())
+
+    take_all(store, [older(m) if m.headers["ce_type"] == ROW else m for m in sent(desk)])
+    copy = Copy(store, desk.service.ledger.now)
+    today, then = copy.page(), copy.page(as_of=desk.clock.today - timedelta(days=1))
+    about = [(one["name"], one["affiliate"], one["listing"], one["place"]) for one in today["partners"]]
+    assert len(about) > 3
+    assert [(one["name"], one["affiliate"], one["listing"], one["place"]) for one in then["partners"]] == about
 
 
 def test_the_copy_says_what_it_cannot_know(later: Later, whole: Copy) -> None:

@@ -124,7 +124,8 @@ def test_verify_names_key_and_field(projector: Projector, recorder: LedgerRecord
         record(recorder, f"program:{program}", GRANTED)
     projector.catch_up()
     execute(
-        database, "UPDATE read.directory SET body = replace(body, 'Springfield', 'Shelbyville') WHERE key = 'program:a'"
+        database,
+        "UPDATE read.directory SET body = regexp_replace(body, 'Springfield', 'Shelbyville') WHERE key = 'program:a'",
     )
     execute(database, "DELETE FROM read.expiry WHERE key = 'program:b'")
     execute(database, "UPDATE read.workspace SET waiting_on = 'clock' WHERE key = 'program:b'")

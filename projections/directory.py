@@ -95,6 +95,8 @@ def _spans(row: Partner) -> Iterator[tuple[Any, ...]]:
 
 
 def _listings(row: Partner) -> Iterator[tuple[Any, ...]]:
+    if row.listing in ("pending", "declined"):
+        return  # the public never saw it
     for n, one in enumerate(row.listings()):
         place = folded(one.jurisdiction), folded(one.city)
         yield n, one.since, one.until, one.affiliate, one.listing, *place, folded(one.name)
@@ -285,11 +287,8 @@ _SCOPE: dict[str, LiteralString] = {
 """What a filter asks of a row of the directory."""
 _LISTED: LiteralString = "d.listing = 'listed'"
 _ON: LiteralString = "{0}.since <= %(as_of)s AND ({0}.until IS NULL OR {0}.until > %(as_of)s)"
-_HERE: LiteralString = "read.directory d"
-_HERE_ON: LiteralString = "read.directory_listings d JOIN read.directory b USING (generation, key, from_position)"
-"""Where to look for a program by what is asked of it: as it is listed now, or as it was on a day."""
 _PUBLIC: LiteralString = "('listed', 'paused', 'merged', 'discontinued')"
-_LISTED_ON: LiteralString = f"""{_ON.replace("{0}", "d")} AND b.listing IN {_PUBLIC}
+_LISTED_ON: LiteralString = f"""{_ON.replace("{0}", "d")}
     AND (d.listing = 'listed' OR d.listing <> 'paused' AND EXISTS (
         SELECT FROM read.directory_spans s WHERE s.generation = d.generation AND s.key = d.key
             AND s.from_position = d.from_position AND s.status IN ('active', 'extended', 'suspended')
@@ -334,13 +333,19 @@ def page(asked: frozenset[str], *, then: bool, ranked: bool) -> Question:
     if "after" in asked:
         after: LiteralString = "%(c1)s, %(c2)s::int, %(c3)s, %(c4)s::text" if ranked else "%(c3)s, %(c4)s::text"
         conditions += f" AND ({place}) > ({after})"
-    return Question(
-        f"partners {'by rank within each scheme' if ranked else 'in order of their names'}"
-        f"{', as known at a position' if then else ', now known'}",
-        f"""SELECT {"b" if on else "d"}.body, {by_rank}, d.folded, d.key
-FROM {_HERE_ON if on else _HERE} {held}
+    found: LiteralString = f"""SELECT {{0}}, {by_rank}, d.folded, d.key
+FROM read.{"directory_listings" if on else "directory"} d {held}
 WHERE d.generation = {_LIVE} AND {known.replace("{0}", "d")} AND {_LISTED_ON if on else _LISTED}{conditions}
-ORDER BY {place} LIMIT %(limit)s""",
+ORDER BY {place} LIMIT %(limit)s"""
+    # The bodies of a page are fetched once it is known which they are.
+    bodies: LiteralString = f"""SELECT b.body, c1, c2, c3, c4
+FROM ({found.replace("{0}", "d.generation, d.from_position")}) AS p(generation, from_position, c1, c2, c3, c4)
+JOIN read.directory b ON b.generation = p.generation AND b.key = p.c4 AND b.from_position = p.from_position
+ORDER BY c1, c2, c3, c4"""
+    return Question(
+        f"partners {'by rank within each scheme' if ranked else 'in order of their names'}{' on a day' if on else ''}"
+        f"{', as known at a position' if then else ', now known'}",
+        bodies if on else found.replace("{0}", "d.body"),
     )
 
 

@@ -66,7 +66,6 @@ def rebuilt(ground: Ground, service: Service, events: int) -> Row:
         assert told["differences"] == [], told["differences"][:5]
         return {"rate": events / told["seconds"], "rss_mb": told["rss_mb"]}
 
-    service.projector.catch_up()
     library = OfTheLibrary(ground)
     contenders: dict[str, Contender] = {OURS: ours, "raw COPY out": lambda: copy_out(ground, service, events)}
     contenders["E"] = library.projected

@@ -16,7 +16,8 @@ from tests.bench.measure import peak_mb, peak_of_ended_mb
 
 
 def main(folder: str, address: str) -> dict[str, Any]:
-    """Bring the live rows up to date, then make them all again; only that is timed."""
+    """Bring the live rows up to date (if nothing was read yet, they are built), then make them all again beside them,
+    compare and swap; only that is timed."""
     with connect(address, None) as database:
         service = assemble(Settings(data_dir=Path(folder)), database)
         service.projector.catch_up()

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from infra.database import EmbeddedServer
 from tests.bench import __main__ as bench
-from tests.bench import peers
+from tests.bench import from_nothing, peers
 from tests.bench.ground import QUICK, TINY, Ground, Plan
 from tests.bench.loads import Done, Load, Wrong, check, drive
 from tests.bench.measure import Measured, interleaved, percentile, spread, timed
@@ -258,6 +258,15 @@ def test_no_kill_lost_or_doubled_anything(measured: list[Row]) -> None:
     told = row.measured.samples[OURS]
     assert (told["kills"], told["lost"], told["phantoms"], told["doubled"]) == ([2], [0], [0], [0])
     assert told["acknowledged"][0] > 0
+
+
+def test_read_models_are_made_from_nothing_and_beside_the_live_rows() -> None:
+    with tempfile.TemporaryDirectory(prefix="nqt-") as folder:
+        built, rebuilt, memory = from_nothing.measured(Path(folder), 600)
+    assert built.startswith("from nothing: 600 events in ")
+    assert rebuilt.startswith("beside the live rows: 600 events in ")
+    assert rebuilt.endswith(", 0 differences")
+    assert memory.endswith(" MB")
 
 
 def test_every_ratio_can_be_computed_again_from_the_file(measured: list[Row], tmp_path: Path) -> None:

@@ -141,44 +141,41 @@ def _day(row: Partner, r: Recorded, scheme: str | None = None) -> date:
     return r.recorded_at.astimezone(ZoneInfo(zone)).date()
 
 
+def _now(row: Partner | None, r: Recorded, **said: str) -> Partner:
+    """The same from the day on which the fact was recorded: for facts that name no day of their own."""
+    known = present(row, r)
+    return _amended(known, _day(known, r), **said)
+
+
 @model.on(ProgramRegistered)
 def _(row: Partner | None, r: Recorded) -> Partner:
     e: ProgramRegistered = r.event
-    about: dict[str, Any] = {
-        "name": e.display_name,
-        "affiliate": e.affiliate,
-        "jurisdiction": e.jurisdiction,
-        "city": e.city,
-    }
     first = Partner(
-        program_id=subject_of(r.stream), website=e.website, ages=e.ages, models=e.models, ein=e.ein, listing="pending",
-        **about,
+        program_id=subject_of(r.stream), name=e.display_name, affiliate=e.affiliate, jurisdiction=e.jurisdiction,
+        city=e.city, website=e.website, ages=e.ages, models=e.models, ein=e.ein, listing="pending",
     )  # fmt: skip
-    return _amended(first, EVER, listing="pending", **about)
+    about = ("listing", "name", "affiliate", "jurisdiction", "city")
+    return _amended(first, EVER, **{name: getattr(first, name) for name in about})
 
 
 @model.on(ProgramListingApproved)
 def _(row: Partner | None, r: Recorded) -> Partner:
-    known = present(row, r)
-    return _amended(known, _day(known, r), listing="listed", affiliate=r.event.affiliate)
+    return _now(row, r, listing="listed", affiliate=r.event.affiliate)
 
 
 @model.on(ProgramListingDeclined)
 def _(row: Partner | None, r: Recorded) -> Partner:
-    known = present(row, r)
-    return _amended(known, _day(known, r), listing="declined")
+    return _now(row, r, listing="declined")
 
 
 @model.on(ProgramListingPaused)
 def _(row: Partner | None, r: Recorded) -> Partner:
-    known = present(row, r)
-    return _amended(known, _day(known, r), listing="paused")
+    return _now(row, r, listing="paused")
 
 
 @model.on(ProgramListingResumed)
 def _(row: Partner | None, r: Recorded) -> Partner:
-    known = present(row, r)
-    return _amended(known, _day(known, r), listing="listed")
+    return _now(row, r, listing="listed")
 
 
 @model.on(ProgramProfileAmended)
@@ -186,7 +183,7 @@ def _(row: Partner | None, r: Recorded) -> Partner:
     known, e = present(row, r), r.event
     changes = {"website": e.website, "ages": e.ages, "models": e.models}
     known = replace(known, **{name: value for name, value in changes.items() if value is not None})
-    return _amended(known, _day(known, r), city=e.city) if e.city is not None else known
+    return _now(known, r, city=e.city) if e.city is not None else known
 
 
 @model.on(*BEARING)

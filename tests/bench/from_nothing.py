@@ -1,7 +1,7 @@
 """Read models from nothing on a long ledger, and once more beside those: `python -m tests.bench.from_nothing [EVENTS]`.
 
 First a projector comes to a ledger that nobody has read, and builds (a short one it follows); then everything is rebuilt
-beside the live rows, compared and swapped. Lives are short and alike (tests/replicated.py). Prints a line for each; needs 1.5 kB of disk an event.
+beside the live rows, compared and swapped. Lives are short and alike (tests/replicated.py). Prints a line for each.
 """
 
 import shutil
